@@ -1,0 +1,31 @@
+//! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
+//! what they share.
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+/// Music auto-tagging with playlist-based tag propagation.
+#[derive(Parser, Debug)]
+#[command(name = "tagwalk", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {}
+
+/// How a command that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit code 0.
+    Done,
+    /// Exit code 1: done, but some items failed; they have been listed.
+    SomeFailed,
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> Result<Outcome> {
+    match cli.command {}
+}

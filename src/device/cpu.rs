@@ -1,0 +1,1 @@
+//! The CPU device: one block of memory, the kernels in Rust.

@@ -1,0 +1,44 @@
+//! Devices: memory, running and timing of a plan. They know kernels and plans, nothing about
+//! networks.
+
+pub mod cpu;
+pub mod gpu;
+
+use crate::error::Result;
+use crate::plan::{Plan, Run, TensorId};
+
+/// A run that was submitted; its outputs can be asked for until the next but one of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(pub u64);
+
+/// A plan in a device's memory, ready to be run. Everything is allocated and compiled by the time
+/// one exists; uploading, submitting and collecting allocate nothing of ours.
+pub trait Program: Send {
+    fn plan(&self) -> &Plan;
+
+    /// Puts bytes into a tensor (role Input, Parameter, Gradient or State), whole. What was submitted before
+    /// still sees the old contents.
+    fn upload(&mut self, tensor: TensorId, bytes: &[u8]) -> Result<()>;
+
+    /// Starts a run on what has been uploaded. On a GPU it returns before the run has ended, on a
+    /// CPU after.
+    fn submit(&mut self, run: Run) -> Result<Ticket>;
+
+    /// Waits for a run and reads what its tensor of role Output held at its end. Valid for the two
+    /// runs submitted last.
+    fn output(&mut self, ticket: Ticket, tensor: TensorId, bytes: &mut [u8]) -> Result<()>;
+
+    /// Waits for everything and reads a tensor that is kept (role Parameter, Gradient, State,
+    /// Output). For checkpoints and tests, not for the step loop.
+    fn download(&mut self, tensor: TensorId, bytes: &mut [u8]) -> Result<()>;
+
+    /// Waits for everything submitted.
+    fn wait(&mut self) -> Result<()>;
+
+    /// Seconds that each call of the last run took, in order of the plan's calls of that run; empty
+    /// where the device cannot tell or timing was not asked for.
+    fn timings(&mut self) -> Result<Vec<f64>>;
+
+    /// Bytes of the plan's own memory on this device.
+    fn memory(&self) -> usize;
+}

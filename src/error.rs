@@ -1,0 +1,95 @@
+//! One error type for the whole crate: what went wrong, in which file or flag, what to do next,
+//! and the exit code that follows from it.
+
+use std::fmt;
+use std::path::Path;
+
+/// What sort of trouble it is; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A flag or a combination of flags that cannot be.
+    Usage,
+    /// A file or value from outside that cannot be used.
+    Input,
+    /// No device of the kind asked for, or the device refused or was lost.
+    Device,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// An error for people. Build one with [`Error::usage`], [`Error::input`], [`Error::device`] or
+/// [`Error::io`] and say with [`Error::help`] what to do next.
+#[derive(Clone, Debug)]
+pub struct Error {
+    pub kind: Kind,
+    /// The file, flag or tensor it is about, if there is one.
+    pub place: Option<String>,
+    /// What is wrong, one clause, no full stop.
+    pub what: String,
+    /// What to do next, one sentence.
+    pub help: Option<String>,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    fn new(kind: Kind, place: Option<String>, what: impl Into<String>) -> Error {
+        Error { kind, place, what: what.into(), help: None }
+    }
+
+    /// A wrong flag: `Error::usage("--range", "must be between 0 and 1")`.
+    pub fn usage(flag: impl Into<String>, what: impl Into<String>) -> Error {
+        Error::new(Kind::Usage, Some(flag.into()), what)
+    }
+
+    /// Something wrong in a file or folder.
+    pub fn input(path: impl AsRef<Path>, what: impl Into<String>) -> Error {
+        Error::new(Kind::Input, Some(path.as_ref().display().to_string()), what)
+    }
+
+    /// No device, or a device that failed.
+    pub fn device(what: impl Into<String>) -> Error {
+        Error::new(Kind::Device, None, what)
+    }
+
+    /// The operating system refused a file operation: `Error::io(path, "cannot read", e)`.
+    pub fn io(path: impl AsRef<Path>, doing: &str, error: std::io::Error) -> Error {
+        Error::input(path, format!("{doing}: {error}"))
+    }
+
+    /// Stopped by Ctrl-C.
+    pub fn interrupted(what: impl Into<String>) -> Error {
+        Error::new(Kind::Interrupted, None, what)
+    }
+
+    /// Adds what to do next.
+    pub fn help(mut self, help: impl Into<String>) -> Error {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The program's exit code: 2 usage or input, 3 no device, 130 interrupted.
+    /// (0 is done, 1 is done but some items failed; neither is an error.)
+    pub fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Usage | Kind::Input => 2,
+            Kind::Device => 3,
+            Kind::Interrupted => 130,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}", self.what)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

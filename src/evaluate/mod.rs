@@ -1,0 +1,1 @@
+//! Segments, metrics, bootstrap.

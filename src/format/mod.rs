@@ -1,0 +1,1 @@
+//! Small file formats that several folders read and write.

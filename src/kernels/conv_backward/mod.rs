@@ -1,0 +1,139 @@
+//! From `dy`, the gradient at the pooled positions, both products of backward, with dz made while
+//! reading (`algebra.md`, 3):
+//!
+//!     dz = s·dy (at the selected position, else 0) + c0 + c1·z
+//!     dw[k,i,o] = Σ a[b, l·stride + k − pad, i] · dz[b,l,o]
+//!     da[b,j,i] = Σ dz[b,l,o] · w[k,i,o]   over l·stride + k − pad = j
+//!
+//! `da` ends with the mask of the layer below and that layer's sums; for layer 1 only the sums
+//! are kept (`algebra.md`, 4); for a wave there is no `da`.
+
+mod cpu;
+mod gpu;
+
+use super::conv::{Conv, Source};
+use super::pack_weights::{Packing, Product};
+use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+
+/// Operands, in order: the source's ([`Source::operands`]); `z [clip, length, cout]`;
+/// `p [clip, window, cout]` if pooled; `dy` of p's shape; `coefficients [3, cout]` (s, c0, c1);
+/// `weights` (as the family packs them for the input's gradient) unless the source is the wave;
+/// `weights_gradient [tap, cin, cout]`;
+/// source Below: `below_dy [clip, input, cin]` = da·[scale'·p' + shift' > 0] and
+/// `below_partials [tile, 2, cin]`: Σ dy' and Σ dy'·(p' − mean')·r' of each tile;
+/// source FirstLayer: `below_partials [tile, taps' + 1, cin]`: Σ patch_k·dy' for each tap k, then
+/// Σ dy', where dy' = da·[scale'·z' + shift' > 0];
+/// `weight_partials`: scratch, the parts of dw that are joined in a fixed order.
+#[derive(Clone, Debug)]
+pub struct ConvBackward {
+    pub conv: Conv,
+    pub source: Source,
+    pub choice: Choice,
+}
+
+impl ConvBackward {
+    pub fn packing(&self) -> Packing {
+        Packing::new(&self.conv, Product::InputGradient, &self.choice)
+    }
+
+    /// Rows of `below_partials`.
+    pub fn tiles(&self) -> usize {
+        if self.choice.is_native() { cpu::tiles(self) } else { gpu::tiles(self) }
+    }
+
+    /// Values each tile of `below_partials` holds a channel.
+    pub fn sums(&self) -> usize {
+        match &self.source {
+            Source::Wave { .. } => 0,
+            Source::FirstLayer { layer, .. } => layer.kernel + 1,
+            Source::Below => 2,
+        }
+    }
+
+    /// Parts of dw before they are joined.
+    pub fn weight_parts(&self) -> usize {
+        if self.choice.is_native() { cpu::weight_parts(self) } else { gpu::weight_parts(self) }
+    }
+
+    /// Places of the operands behind the source's.
+    pub fn places(&self) -> Places {
+        let mut next = self.source.count();
+        let mut take = |wanted: bool| {
+            next += usize::from(wanted);
+            if wanted { Some(next - 1) } else { None }
+        };
+        let wave = matches!(self.source, Source::Wave { .. });
+        Places {
+            z: take(true).unwrap_or_default(),
+            p: take(!self.conv.unpooled()),
+            dy: take(true).unwrap_or_default(),
+            coefficients: take(true).unwrap_or_default(),
+            weights: take(!wave),
+            weights_gradient: take(true).unwrap_or_default(),
+            below_dy: take(self.source == Source::Below),
+            below_partials: take(!wave),
+            weight_partials: take(true).unwrap_or_default(),
+        }
+    }
+}
+
+/// See [`ConvBackward::places`].
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    pub z: usize,
+    pub p: Option<usize>,
+    pub dy: usize,
+    pub coefficients: usize,
+    pub weights: Option<usize>,
+    pub weights_gradient: usize,
+    pub below_dy: Option<usize>,
+    pub below_partials: Option<usize>,
+    pub weight_partials: usize,
+}
+
+impl Kernel for ConvBackward {
+    fn name(&self) -> &'static str {
+        "conv_backward"
+    }
+
+    fn operands(&self) -> Vec<Operand> {
+        let c = &self.conv;
+        let mut all = self.source.operands(c);
+        all.push(Operand::read("z", &[c.clips, c.length(), c.cout]));
+        if !c.unpooled() {
+            all.push(Operand::read("p", &[c.clips, c.windows.count, c.cout]));
+        }
+        all.push(Operand::read("dy", &[c.clips, c.windows.count, c.cout]));
+        all.push(Operand::read("coefficients", &[3, c.cout]));
+        let wave = matches!(self.source, Source::Wave { .. });
+        if !wave {
+            all.push(Operand::read("weights", &self.packing().shape()));
+        }
+        all.push(Operand::write("weights_gradient", &[c.taps, c.cin, c.cout]));
+        if self.source == Source::Below {
+            all.push(Operand::write("below_dy", &[c.clips, c.input, c.cin]));
+        }
+        if !wave {
+            all.push(Operand::write("below_partials", &[self.tiles(), self.sums(), c.cin]));
+        }
+        all.push(Operand::scratch("weight_partials", &[self.weight_parts(), c.taps * c.cin * c.cout]));
+        all
+    }
+
+    fn flops(&self) -> u64 {
+        let products = if matches!(self.source, Source::Wave { .. }) { 1 } else { 2 };
+        products * self.conv.product_flops()
+    }
+
+    fn workspace(&self) -> usize {
+        cpu::workspace(self)
+    }
+
+    fn run(&self, args: &Arguments) {
+        cpu::run(self, args)
+    }
+
+    fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {
+        gpu::dispatches(self, limits)
+    }
+}

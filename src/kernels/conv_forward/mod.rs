@@ -1,0 +1,107 @@
+//! `z[b,l,o] = Σ a[b, l·stride + k − pad, i] · w[k,i,o]`, pooled to `p = select(z)`, with the
+//! tiles' count, mean and squared deviations for the statistics (`algebra.md`, 1, 2, 4).
+//! `a` is made while reading: see [`Source`]. The convolution's bias is left out of z.
+
+mod cpu;
+mod gpu;
+
+use super::conv::{Conv, Source};
+use super::pack_weights::{Packing, Product};
+use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+
+/// Operands, in order: the source's ([`Source::operands`]); `weights` (as the family packs them:
+/// [`Packing::shape`]); `gamma [cout]` if pooled; `z [clip, length, cout]` if `keep_z` or
+/// not pooled; `p [clip, window, cout]` if pooled; `partials [tile, 3, cout]` if `statistics`:
+/// count, mean, Σ(z − mean)² of each tile of positions.
+#[derive(Clone, Debug)]
+pub struct ConvForward {
+    pub conv: Conv,
+    pub source: Source,
+    /// Training keeps z for backward; evaluation needs only p.
+    pub keep_z: bool,
+    pub statistics: bool,
+    pub choice: Choice,
+}
+
+impl ConvForward {
+    pub fn packing(&self) -> Packing {
+        Packing::new(&self.conv, Product::Forward, &self.choice)
+    }
+
+    /// Rows of `partials`: decided by shape and choice, never by the number of threads.
+    pub fn tiles(&self) -> usize {
+        if self.choice.is_native() { cpu::tiles(self) } else { gpu::tiles(self) }
+    }
+
+    /// Places of the operands behind the source's.
+    pub fn places(&self) -> Places {
+        let mut next = self.source.count();
+        let mut take = |wanted: bool| {
+            next += usize::from(wanted);
+            if wanted { Some(next - 1) } else { None }
+        };
+        let pooled = !self.conv.unpooled();
+        Places {
+            weights: take(true).unwrap_or_default(),
+            gamma: take(pooled),
+            z: take(self.keep_z || !pooled),
+            p: take(pooled),
+            partials: take(self.statistics),
+        }
+    }
+}
+
+/// See [`ConvForward::places`].
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    pub weights: usize,
+    pub gamma: Option<usize>,
+    pub z: Option<usize>,
+    pub p: Option<usize>,
+    pub partials: Option<usize>,
+}
+
+impl Kernel for ConvForward {
+    fn name(&self) -> &'static str {
+        "conv_forward"
+    }
+
+    fn operands(&self) -> Vec<Operand> {
+        let c = &self.conv;
+        let mut all = self.source.operands(c);
+        all.push(Operand::read("weights", &self.packing().shape()));
+        if !c.unpooled() {
+            all.push(Operand::read("gamma", &[c.cout]));
+        }
+        if self.keep_z || c.unpooled() {
+            all.push(Operand::write("z", &[c.clips, c.length(), c.cout]));
+        }
+        if !c.unpooled() {
+            all.push(Operand::write("p", &[c.clips, c.windows.count, c.cout]));
+        }
+        if self.statistics {
+            all.push(Operand::write("partials", &[self.tiles(), 3, c.cout]));
+        }
+        all
+    }
+
+    fn flops(&self) -> u64 {
+        let first = match &self.source {
+            Source::FirstLayer { layer, .. } => 2 * (self.conv.clips * self.conv.input * layer.kernel * layer.cout) as u64,
+            _ => 0,
+        };
+        self.conv.product_flops() + first
+    }
+
+    fn workspace(&self) -> usize {
+        cpu::workspace(self)
+    }
+
+    fn run(&self, args: &Arguments) {
+        cpu::run(self, args)
+    }
+
+    fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {
+        gpu::dispatches(self, limits)
+    }
+}

@@ -1,0 +1,62 @@
+//! What a kernel says of its work on a GPU, as plain data: which shader, with which constants,
+//! on which ranges of which operands, in how many workgroups. No wgpu here: `device/gpu` reads it.
+
+use super::{Access, Family};
+
+/// What an adapter allows, as far as kernels must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one storage binding.
+    pub max_binding: u64,
+    /// Bytes that a binding's offset is a multiple of.
+    pub alignment: u64,
+    /// Workgroups in each dimension.
+    pub max_workgroups: u32,
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: u32,
+    /// Invocations a workgroup.
+    pub invocations: u32,
+}
+
+impl Limits {
+    /// What WebGPU promises everywhere.
+    pub const WEBGPU: Limits =
+        Limits { max_binding: 128 << 20, alignment: 256, max_workgroups: 65_535, workgroup_memory: 16 << 10, invocations: 256 };
+}
+
+/// A value for a top-level `const` line of a shader.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    U32(u32),
+    F32(f32),
+}
+
+/// One binding of group 0, in the order of the shader's `@binding` numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Place in the kernel's operands.
+    pub operand: usize,
+    /// Bytes from the operand's beginning; a multiple of `Limits::alignment`.
+    pub offset: u64,
+    /// Bytes.
+    pub length: u64,
+    /// As the shader declares it: `Read` is `var<storage, read>`, all else `read_write`.
+    pub access: Access,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch {
+    /// File stem under `shaders/`, for example `conv_forward.tiled`.
+    pub shader: &'static str,
+    pub entry: &'static str,
+    /// Values of top-level `const` lines, by name. A name that the shader has not is an error.
+    pub constants: Vec<(&'static str, Value)>,
+    pub bindings: Vec<Binding>,
+    pub workgroups: [u32; 3],
+}
+
+/// The shader of a kernel in a family: `NAME` or `NAME.tiled`; kernels without a tiled shader
+/// use the plain one in both.
+pub fn shader_name(plain: &'static str, tiled: &'static str, family: &Family) -> &'static str {
+    if *family == Family::Tiled { tiled } else { plain }
+}

@@ -1,0 +1,62 @@
+//! Eqs. (1) and (3) of the paper, negated, and their gradient at the logits x:
+//!
+//!     bce(x, y) = max(x, 0) − x·y + log(1 + exp(−|x|))
+//!     own = 1/N Σ_b v_b Σ_t bce(x, y)     propagated the same with its own labels and weights
+//!     loss = own + λ·propagated           N = clips·tags for the mean, 1 for the sum
+//!
+//! With one head both terms read the same logits; with two the supportive term reads head 1.
+
+mod cpu;
+mod gpu;
+
+use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+
+/// Operands: `logits [clip, head x tag]`, `own [clip, tag]`, `propagated [clip, tag]`,
+/// `weights [2, clip]` (own, propagated), `logits_gradient [clip, head x tag]` if `gradient`,
+/// `losses [clip, 2]` (each clip's part of own and propagated, λ not yet applied: their sums over
+/// clips are the two losses), `probabilities [clip, tag]` (of head 0).
+#[derive(Clone, Debug)]
+pub struct Loss {
+    pub clips: usize,
+    pub tags: usize,
+    pub heads: usize,
+    /// 1/N
+    pub scale: f32,
+    pub lambda: f32,
+    /// Training needs it, evaluation does not.
+    pub gradient: bool,
+    pub choice: Choice,
+}
+
+impl Kernel for Loss {
+    fn name(&self) -> &'static str {
+        "loss"
+    }
+
+    fn operands(&self) -> Vec<Operand> {
+        let (b, t) = (self.clips, self.tags);
+        let mut all = vec![
+            Operand::read("logits", &[b, self.heads * t]),
+            Operand::read("own", &[b, t]),
+            Operand::read("propagated", &[b, t]),
+            Operand::read("weights", &[2, b]),
+        ];
+        if self.gradient {
+            all.push(Operand::write("logits_gradient", &[b, self.heads * t]));
+        }
+        all.extend([Operand::write("losses", &[b, 2]), Operand::write("probabilities", &[b, t])]);
+        all
+    }
+
+    fn flops(&self) -> u64 {
+        (20 * self.clips * self.tags) as u64
+    }
+
+    fn run(&self, args: &Arguments) {
+        cpu::run(self, args)
+    }
+
+    fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {
+        gpu::dispatches(self, limits)
+    }
+}

@@ -1,0 +1,169 @@
+//! The kernels of a step, a room each, and what they have in common: operands, the Rust that
+//! computes them, and the dispatches that compute them on a GPU, as plain data.
+//!
+//! To add a kernel: copy the smallest room, add one line here. To make one faster: touch one file,
+//! run `tagwalk check NAME`.
+
+pub mod batch_norm_backward;
+pub mod batch_norm_forward;
+pub mod conv;
+pub mod conv_backward;
+pub mod conv_forward;
+pub mod cpu;
+pub mod dense_backward;
+pub mod dense_forward;
+pub mod gpu;
+pub mod loss;
+pub mod pack_weights;
+pub mod pooling;
+pub mod products;
+pub mod reference;
+pub mod sgd;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tensor::DType;
+use products::Isa;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    /// Every element is written, none is read.
+    Write,
+    /// Read and written.
+    Update,
+    /// Needed only while the kernel runs; nothing before or after.
+    Scratch,
+}
+
+/// A tensor (or a range of one) that a kernel reads or writes, in the order of its contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operand {
+    pub name: &'static str,
+    pub shape: Vec<usize>,
+    pub dtype: DType,
+    pub access: Access,
+}
+
+impl Operand {
+    pub fn new(name: &'static str, shape: &[usize], dtype: DType, access: Access) -> Operand {
+        Operand { name, shape: shape.to_vec(), dtype, access }
+    }
+
+    /// An f32 operand that is read.
+    pub fn read(name: &'static str, shape: &[usize]) -> Operand {
+        Operand::new(name, shape, DType::F32, Access::Read)
+    }
+
+    /// An f32 operand that is written whole.
+    pub fn write(name: &'static str, shape: &[usize]) -> Operand {
+        Operand::new(name, shape, DType::F32, Access::Write)
+    }
+
+    /// An f32 operand that is read and written.
+    pub fn update(name: &'static str, shape: &[usize]) -> Operand {
+        Operand::new(name, shape, DType::F32, Access::Update)
+    }
+
+    /// An f32 operand that lives only while the kernel runs.
+    pub fn scratch(name: &'static str, shape: &[usize]) -> Operand {
+        Operand::new(name, shape, DType::F32, Access::Scratch)
+    }
+
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.len() * self.dtype.bytes()
+    }
+}
+
+/// How kernels are computed. A family decides the order of sums, so it is kept with a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Rust on the CPU, with these instructions.
+    Native(Isa),
+    /// WGSL, one invocation an output: the obvious one.
+    Plain,
+    /// WGSL, tiles in registers and workgroup memory.
+    Tiled,
+}
+
+/// A family and the values of its tile sizes (names of the shader's top-level `const` lines;
+/// those not named keep the value that stands in the shader).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub family: Family,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tiles: BTreeMap<String, u32>,
+}
+
+impl Choice {
+    pub fn native(isa: Isa) -> Choice {
+        Choice { family: Family::Native(isa), tiles: BTreeMap::new() }
+    }
+
+    pub fn gpu(family: Family) -> Choice {
+        Choice { family, tiles: BTreeMap::new() }
+    }
+
+    /// The CPU's instruction set; the portable one where the family is a GPU's.
+    pub fn isa(&self) -> Isa {
+        match self.family {
+            Family::Native(isa) => isa,
+            Family::Plain | Family::Tiled => Isa::Portable,
+        }
+    }
+
+    pub fn is_native(&self) -> bool {
+        matches!(self.family, Family::Native(_))
+    }
+
+    /// A tile size by name, `default` where the choice does not set it.
+    pub fn tile(&self, name: &str, default: u32) -> u32 {
+        self.tiles.get(name).copied().unwrap_or(default)
+    }
+}
+
+/// One call of a step, with all its shapes in it.
+pub trait Kernel: Send + Sync + Debug {
+    /// The room's name.
+    fn name(&self) -> &'static str;
+
+    /// What it reads and writes, in order. Calls and dispatches refer to operands by their place.
+    fn operands(&self) -> Vec<Operand>;
+
+    /// Floating-point operations as the textbook counts them (2 a multiply-add).
+    fn flops(&self) -> u64;
+
+    /// The least bytes it must move: every operand but scratch once.
+    fn bytes(&self) -> u64 {
+        let moved = |o: &Operand| match o.access {
+            Access::Read | Access::Write => o.bytes() as u64,
+            Access::Update => 2 * o.bytes() as u64,
+            Access::Scratch => 0,
+        };
+        self.operands().iter().map(moved).sum()
+    }
+
+    /// f32 values of working space that each CPU thread needs.
+    fn workspace(&self) -> usize {
+        0
+    }
+
+    /// Computes it on the CPU, on the threads of the pool it is called in. The result does not
+    /// depend on how many those are.
+    fn run(&self, args: &cpu::Arguments);
+
+    /// The dispatches that compute it on a GPU, in order.
+    fn dispatches(&self, limits: &gpu::Limits) -> Vec<gpu::Dispatch>;
+}

@@ -1,0 +1,104 @@
+//! Weights as the chosen family wants them, once a step: for the forward product, and turned
+//! round for the input's gradient.
+
+mod cpu;
+mod gpu;
+
+use super::conv::Conv;
+use super::{Choice, Family, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+
+/// Which product the weights are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// Reduces over (tap, cin), gives cout.
+    Forward,
+    /// Reduces over (tap, cout), gives cin.
+    InputGradient,
+}
+
+/// How weights `[tap, cin, cout]` lie for a product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packing {
+    pub product: Product,
+    pub taps: usize,
+    pub cin: usize,
+    pub cout: usize,
+    pub layout: Layout,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As the parameter lies; no packing call is made.
+    AsIs,
+    /// `[panel, reduced, width]`: panels of `width` output channels side by side, the last one
+    /// filled up with zeros. For InputGradient the reduced index is (tap', cout) with
+    /// tap' = taps − 1 − tap, so that the product is a plain convolution of dz.
+    Panels { width: usize },
+    /// `[tap, cout, cin]`, so that neighbouring invocations read neighbouring input channels.
+    Turned,
+}
+
+impl Packing {
+    pub fn new(conv: &Conv, product: Product, choice: &Choice) -> Packing {
+        let layout = match (&choice.family, product) {
+            (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
+            (Family::Plain | Family::Tiled, Product::Forward) => Layout::AsIs,
+            (Family::Plain, Product::InputGradient) => Layout::AsIs,
+            (Family::Tiled, Product::InputGradient) => Layout::Turned,
+        };
+        Packing { product, taps: conv.taps, cin: conv.cin, cout: conv.cout, layout }
+    }
+
+    /// (reduced, given): the length of the sum and the number of outputs.
+    pub fn sides(&self) -> (usize, usize) {
+        match self.product {
+            Product::Forward => (self.taps * self.cin, self.cout),
+            Product::InputGradient => (self.taps * self.cout, self.cin),
+        }
+    }
+
+    /// Shape of the packed weights.
+    pub fn shape(&self) -> Vec<usize> {
+        let (reduced, given) = self.sides();
+        match self.layout {
+            Layout::AsIs => vec![self.taps, self.cin, self.cout],
+            Layout::Panels { width } => vec![given.div_ceil(width), reduced, width],
+            Layout::Turned => vec![self.taps, self.cout, self.cin],
+        }
+    }
+
+    /// Whether a `pack_weights` call is needed.
+    pub fn is_needed(&self) -> bool {
+        self.layout != Layout::AsIs
+    }
+}
+
+/// Operands: `weights [tap, cin, cout]`, `packed` ([`Packing::shape`]).
+#[derive(Clone, Debug)]
+pub struct PackWeights {
+    pub packing: Packing,
+    pub choice: Choice,
+}
+
+impl Kernel for PackWeights {
+    fn name(&self) -> &'static str {
+        "pack_weights"
+    }
+
+    fn operands(&self) -> Vec<Operand> {
+        let p = &self.packing;
+        vec![Operand::read("weights", &[p.taps, p.cin, p.cout]), Operand::write("packed", &p.shape())]
+    }
+
+    fn flops(&self) -> u64 {
+        0
+    }
+
+    fn run(&self, args: &Arguments) {
+        cpu::run(self, args)
+    }
+
+    fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {
+        gpu::dispatches(self, limits)
+    }
+}

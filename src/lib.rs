@@ -1,0 +1,31 @@
+//! tagwalk: music auto-tagging with playlist-based tag propagation.
+//!
+//! A map of the crate, in the order in which data flows and modules may use each other:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`error`], [`random`], [`format`] | errors for people, the only source of chance, small file formats |
+//! | [`dataset`], `import`, [`playlists`] | the dataset folder, reading what people have into it, walks along playlists |
+//! | [`network`], [`tensor`], [`kernels`], [`plan`], [`device`] | the network as a table, its kernels, the plan of a step, the devices that run it |
+//! | [`batch`], [`run`], [`measure`], [`evaluate`], [`train`] | a step's buffers, a run's folder, checks and benches, metrics, the loop |
+//! | [`experiment`], [`commands`] | arms and reports, the command line |
+
+pub mod batch;
+pub mod commands;
+pub mod dataset;
+pub mod device;
+pub mod error;
+pub mod evaluate;
+pub mod experiment;
+pub mod format;
+#[cfg(feature = "import")]
+pub mod import;
+pub mod kernels;
+pub mod measure;
+pub mod network;
+pub mod plan;
+pub mod playlists;
+pub mod random;
+pub mod run;
+pub mod tensor;
+pub mod train;

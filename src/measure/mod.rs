@@ -1,0 +1,1 @@
+//! Checking kernels against the reference.

@@ -1,0 +1,403 @@
+//! From a network to a plan: the calls of a training step and of an evaluation, in order.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, Run, Section, TensorId, View};
+use crate::error::Result;
+use crate::kernels::Choice;
+use crate::kernels::batch_norm_backward::{BatchNormBackward, Of};
+use crate::kernels::batch_norm_forward::{BatchNormForward, From};
+use crate::kernels::conv::{Conv, Source};
+use crate::kernels::conv_backward::ConvBackward;
+use crate::kernels::conv_forward::ConvForward;
+use crate::kernels::dense_backward::DenseBackward;
+use crate::kernels::dense_forward::DenseForward;
+use crate::kernels::loss::Loss;
+use crate::kernels::pack_weights::PackWeights;
+use crate::kernels::sgd::{BLOCK, Sgd};
+use crate::network::{Network, Parameters};
+use crate::tensor::{DType, Role};
+
+/// What a step is beside its network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Clips a step.
+    pub batch: usize,
+    /// Mean over clips and tags (the released software) or their sum.
+    pub mean: bool,
+    /// Weight of the supportive term.
+    pub lambda: f32,
+    /// Running variance from the unbiased batch variance (PyTorch) or the biased one (released).
+    pub unbiased_variance: bool,
+    /// How kernels are computed.
+    pub choice: Choice,
+}
+
+/// The names of a plan's inputs, state and outputs: what `batch/`, `train/` and `evaluate/` ask for.
+pub mod names {
+    /// i16 `[clip, sample]`; clips lie `Network::wave_stride` apart.
+    pub const WAVE: &str = "wave";
+    /// `[taps + 1, taps]`: mean and covariance of layer 1's patches, if it is recomputed.
+    pub const PATCHES: &str = "patches";
+    /// `[clip, tag]`
+    pub const OWN: &str = "own";
+    /// `[clip, tag]`
+    pub const PROPAGATED: &str = "propagated";
+    /// `[2, clip]`: own, propagated.
+    pub const WEIGHTS: &str = "weights";
+    /// `[clip, feature]`
+    pub const MASK: &str = "mask";
+    /// `[2]`: rate, momentum.
+    pub const HYPER: &str = "hyper";
+    pub const PARAMETERS: &str = "parameters";
+    pub const GRADIENTS: &str = "gradients";
+    pub const MOMENTA: &str = "momenta";
+    pub const RUNNING: &str = "running";
+    /// `[clip, 2]`: each clip's part of own and propagated loss.
+    pub const LOSSES: &str = "losses";
+    /// `[clip, tag]`
+    pub const PROBABILITIES: &str = "probabilities";
+    /// `[clip, head x tag]`
+    pub const LOGITS: &str = "logits";
+    /// u32 `[1]`
+    pub const STATUS: &str = "status";
+}
+
+/// Builds the plan of a network: Forward, Backward, Update, and Evaluate at the same batch.
+pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
+    network.check()?;
+    Ok(Builder::new(network, settings)?.build())
+}
+
+struct Builder<'a> {
+    network: &'a Network,
+    settings: &'a Settings,
+    table: Parameters,
+    convs: Vec<Conv>,
+    plan: Plan,
+    wave: TensorId,
+    patches: Option<TensorId>,
+    parameters: TensorId,
+    gradients: TensorId,
+    running: TensorId,
+}
+
+/// What a layer leaves for its readers and for backward.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// Absent for a recomputed layer 1.
+    z: Option<TensorId>,
+    p: Option<TensorId>,
+    norm: TensorId,
+}
+
+impl<'a> Builder<'a> {
+    fn new(network: &'a Network, settings: &'a Settings) -> Result<Builder<'a>> {
+        let table = Parameters::new(network)?;
+        let convs = network.layers.iter().zip(network.lengths()?).map(|(l, n)| Conv::new(l, n, settings.batch)).collect();
+        let mut plan = Plan::default();
+        let f32s = DType::F32;
+        let wave = plan.tensor(names::WAVE, &[settings.batch, network.wave_stride()], DType::I16, Role::Input);
+        let taps = network.layers[0].kernel;
+        let patches = network.recomputes_first_layer().then(|| plan.tensor(names::PATCHES, &[taps + 1, taps], f32s, Role::Input));
+        let parameters = plan.tensor(names::PARAMETERS, &[table.length], f32s, Role::Parameter);
+        let gradients = plan.tensor(names::GRADIENTS, &[table.length], f32s, Role::Gradient);
+        let running = plan.tensor(names::RUNNING, &[table.running_length], f32s, Role::State);
+        Ok(Builder { network, settings, table, convs, plan, wave, patches, parameters, gradients, running })
+    }
+
+    fn build(mut self) -> Plan {
+        let (b, t) = (self.settings.batch, self.network.tags);
+        let outputs = self.network.heads * t;
+        let f32s = DType::F32;
+        let own = self.plan.tensor(names::OWN, &[b, t], f32s, Role::Input);
+        let propagated = self.plan.tensor(names::PROPAGATED, &[b, t], f32s, Role::Input);
+        let weights = self.plan.tensor(names::WEIGHTS, &[2, b], f32s, Role::Input);
+        let mask = self.plan.tensor(names::MASK, &[b, self.table.features()], f32s, Role::Input);
+        let hyper = self.plan.tensor(names::HYPER, &[2], f32s, Role::Input);
+        let momenta = self.plan.tensor(names::MOMENTA, &[self.table.length], f32s, Role::State);
+        let losses = self.plan.tensor(names::LOSSES, &[b, 2], f32s, Role::Output);
+        let probabilities = self.plan.tensor(names::PROBABILITIES, &[b, t], f32s, Role::Output);
+        let logits = self.plan.tensor(names::LOGITS, &[b, outputs], f32s, Role::Output);
+        let status = self.plan.tensor(names::STATUS, &[1], DType::U32, Role::Output);
+        let labels = [own, propagated, weights];
+
+        // Forward: the layers, the dense layer, the losses with their gradient.
+        let kept = self.layers(Run::Train);
+        self.dense(Run::Train, kept[kept.len() - 1], Some(mask), logits);
+        let dlogits = self.temporary("logits_gradient", &[b, outputs]);
+        self.loss(Section::Forward, logits, labels, Some(dlogits), losses, probabilities);
+
+        // Backward, downwards.
+        self.backward(&kept, mask, dlogits);
+
+        // Update.
+        let sgd = Sgd { elements: self.table.length.next_multiple_of(BLOCK), choice: self.settings.choice.clone() };
+        let views = [self.gradients, hyper, self.parameters, momenta, status].map(|id| self.plan.view(id));
+        self.plan.call(Section::Update, "sgd", sgd, &views);
+
+        // Evaluate: running statistics, no dropout, nothing kept.
+        let kept = self.layers(Run::Evaluate);
+        self.dense(Run::Evaluate, kept[kept.len() - 1], None, logits);
+        self.loss(Section::Evaluate, logits, labels, None, losses, probabilities);
+        self.plan
+    }
+
+    fn temporary(&mut self, name: impl Into<String>, shape: &[usize]) -> TensorId {
+        self.plan.tensor(name, shape, DType::F32, Role::Temporary)
+    }
+
+    /// The range of a flat tensor that parameter `name` takes.
+    fn flat(&self, tensor: TensorId, name: &str) -> View {
+        let entry = self.table.entry(name);
+        View { tensor, offset: entry.offset, length: entry.len() }
+    }
+
+    /// Layer `i`'s `("conv", "weight")` and so on.
+    fn parameter(&self, i: usize, (kind, leaf): (&str, &str)) -> View {
+        self.flat(self.parameters, &format!("{kind}{i}.{leaf}"))
+    }
+
+    /// What layer `i` reads, and the views of it.
+    fn source(&self, i: usize, kept: &[Kept]) -> (Source, Vec<View>) {
+        let wave = self.plan.view(self.wave);
+        let stride = self.network.wave_stride();
+        if i == 0 {
+            return (Source::Wave { stride }, vec![wave]);
+        }
+        let below = kept[i - 1];
+        match below.p {
+            Some(p) => (Source::Below, vec![self.plan.view(p), self.plan.view(below.norm)]),
+            None => {
+                let layer = self.network.layers[0].clone();
+                let first = Source::FirstLayer { layer, samples: self.network.clip_length, stride };
+                (first, vec![wave, self.parameter(0, ("conv", "weight")), self.plan.view(below.norm)])
+            }
+        }
+    }
+
+    fn layers(&mut self, run: Run) -> Vec<Kept> {
+        let (section, suffix) = match run {
+            Run::Train => (Section::Forward, ""),
+            Run::Evaluate => (Section::Evaluate, " in evaluation"),
+        };
+        let training = run == Run::Train;
+        let mut kept: Vec<Kept> = Vec::new();
+        for i in 0..self.convs.len() {
+            let conv = self.convs[i].clone();
+            let n = i + 1;
+            let norm = self.temporary(format!("norm {n}{suffix}"), &[4, conv.cout]);
+            let mut from = From::Running;
+            let mut statistics = Vec::new();
+            let (mut z, mut p) = (None, None);
+            // In evaluation the statistics are known beforehand, in training they follow from z.
+            if i == 0 && self.network.recomputes_first_layer() {
+                if training {
+                    from = From::Patches { taps: conv.taps };
+                    statistics =
+                        vec![self.plan.view(self.patches.expect("made with the builder")), self.parameter(0, ("conv", "weight"))];
+                }
+            } else {
+                let (source, mut views) = self.source(i, &kept);
+                let kernel = ConvForward {
+                    conv: conv.clone(),
+                    source,
+                    keep_z: training,
+                    statistics: training,
+                    choice: self.settings.choice.clone(),
+                };
+                views.push(self.packed(section, n, suffix, &kernel.packing(), self.parameter(i, ("conv", "weight"))));
+                if !conv.unpooled() {
+                    views.push(self.parameter(i, ("bn", "weight")));
+                }
+                if training || conv.unpooled() {
+                    let id = self.temporary(format!("z {n}{suffix}"), &[conv.clips, conv.length(), conv.cout]);
+                    z = Some(id);
+                    views.push(self.plan.view(id));
+                }
+                p = z;
+                if !conv.unpooled() {
+                    let id = self.temporary(format!("p {n}{suffix}"), &[conv.clips, conv.windows.count, conv.cout]);
+                    p = Some(id);
+                    views.push(self.plan.view(id));
+                }
+                if training {
+                    let tiles = kernel.tiles();
+                    let partials = self.temporary(format!("statistics {n}"), &[tiles, 3, conv.cout]);
+                    views.push(self.plan.view(partials));
+                    from = From::Partials { tiles };
+                    statistics = vec![self.plan.view(partials)];
+                }
+                self.plan.call(section, format!("conv_forward {n}{suffix}"), kernel, &views);
+            }
+            let at = View { tensor: self.running, offset: self.table.running[i], length: 2 * conv.cout };
+            let kernel = BatchNormForward {
+                channels: conv.cout,
+                from,
+                positions: conv.positions(),
+                eps: self.network.bn_eps as f32,
+                momentum: self.network.bn_momentum as f32,
+                unbiased: self.settings.unbiased_variance,
+                choice: self.settings.choice.clone(),
+            };
+            statistics.extend([
+                self.parameter(i, ("bn", "weight")),
+                self.parameter(i, ("bn", "bias")),
+                self.parameter(i, ("conv", "bias")),
+                at,
+                self.plan.view(norm),
+            ]);
+            self.plan.call(section, format!("batch_norm_forward {n}{suffix}"), kernel, &statistics);
+            kept.push(Kept { z, p, norm });
+        }
+        kept
+    }
+
+    /// A layer's weights as a kernel wants them: the parameter itself, or a call that packs them.
+    fn packed(
+        &mut self,
+        section: Section,
+        n: usize,
+        suffix: &str,
+        packing: &crate::kernels::pack_weights::Packing,
+        weights: View,
+    ) -> View {
+        if !packing.is_needed() {
+            return weights;
+        }
+        let product = format!("{:?}", packing.product).to_lowercase();
+        let id = self.temporary(format!("packed {product} {n}{suffix}"), &packing.shape());
+        let view = self.plan.view(id);
+        let kernel = PackWeights { packing: packing.clone(), choice: self.settings.choice.clone() };
+        self.plan.call(section, format!("pack_weights {product} {n}{suffix}"), kernel, &[weights, view]);
+        view
+    }
+
+    fn dense(&mut self, run: Run, last: Kept, mask: Option<TensorId>, logits: TensorId) {
+        let conv = &self.convs[self.convs.len() - 1];
+        let kernel = DenseForward {
+            clips: conv.clips,
+            positions: conv.windows.count,
+            channels: conv.cout,
+            outputs: self.network.heads * self.network.tags,
+            masked: mask.is_some(),
+            choice: self.settings.choice.clone(),
+        };
+        let mut views = vec![self.plan.view(last.p.expect("the last layer is stored")), self.plan.view(last.norm)];
+        views.extend(mask.map(|m| self.plan.view(m)));
+        views.extend([
+            self.flat(self.parameters, "head.weight"),
+            self.flat(self.parameters, "head.bias"),
+            self.plan.view(logits),
+        ]);
+        let (section, label) = match run {
+            Run::Train => (Section::Forward, "dense_forward"),
+            Run::Evaluate => (Section::Evaluate, "dense_forward in evaluation"),
+        };
+        self.plan.call(section, label, kernel, &views);
+    }
+
+    fn loss(
+        &mut self,
+        section: Section,
+        logits: TensorId,
+        labels: [TensorId; 3],
+        gradient: Option<TensorId>,
+        losses: TensorId,
+        probabilities: TensorId,
+    ) {
+        let s = self.settings;
+        let kernel = Loss {
+            clips: s.batch,
+            tags: self.network.tags,
+            heads: self.network.heads,
+            scale: if s.mean { 1.0 / (s.batch * self.network.tags) as f32 } else { 1.0 },
+            lambda: s.lambda,
+            gradient: gradient.is_some(),
+            choice: s.choice.clone(),
+        };
+        let ids = [logits].into_iter().chain(labels).chain(gradient).chain([losses, probabilities]);
+        let views: Vec<View> = ids.map(|id| self.plan.view(id)).collect();
+        let label = if section == Section::Evaluate { "loss in evaluation" } else { "loss" };
+        self.plan.call(section, label, kernel, &views);
+    }
+
+    fn backward(&mut self, kept: &[Kept], mask: TensorId, dlogits: TensorId) {
+        let section = Section::Backward;
+        let choice = self.settings.choice.clone();
+        let last = self.convs[self.convs.len() - 1].clone();
+        let n = self.convs.len();
+        let kernel = DenseBackward {
+            clips: last.clips,
+            positions: last.windows.count,
+            channels: last.cout,
+            outputs: self.network.heads * self.network.tags,
+            choice: choice.clone(),
+        };
+        let mut tiles = kernel.tiles();
+        let mut dy = self.temporary(format!("dy {n}"), &[last.clips, last.windows.count, last.cout]);
+        let mut partials = self.temporary(format!("sums {n}"), &[tiles, 2, last.cout]);
+        let top = kept[n - 1];
+        let views = [
+            self.plan.view(top.p.expect("the last layer is stored")),
+            self.plan.view(top.norm),
+            self.plan.view(mask),
+            self.flat(self.parameters, "head.weight"),
+            self.plan.view(dlogits),
+            self.flat(self.gradients, "head.weight"),
+            self.flat(self.gradients, "head.bias"),
+            self.plan.view(dy),
+            self.plan.view(partials),
+        ];
+        self.plan.call(section, "dense_backward", kernel, &views);
+
+        for i in (0..n).rev() {
+            let conv = self.convs[i].clone();
+            let gradient = |(kind, leaf): (&str, &str)| self.flat(self.gradients, &format!("{kind}{i}.{leaf}"));
+            let affine = [gradient(("bn", "weight")), gradient(("bn", "bias"))];
+            let dw = gradient(("conv", "weight"));
+            let mut kernel = BatchNormBackward {
+                channels: conv.cout,
+                of: Of::Stored,
+                tiles,
+                positions: conv.positions(),
+                choice: choice.clone(),
+            };
+            let label = format!("batch_norm_backward {}", i + 1);
+            let (sums, norm) = (self.plan.view(partials), self.plan.view(kept[i].norm));
+            let Some(z) = kept[i].z else {
+                // Layer 1, recomputed: its sums are all there is to do.
+                kernel.of = Of::FirstLayer { taps: conv.taps };
+                let patches = self.plan.view(self.patches.expect("made with the builder"));
+                let views = [sums, norm, patches, self.parameter(i, ("conv", "weight")), affine[0], affine[1], dw];
+                self.plan.call(section, label, kernel, &views);
+                return;
+            };
+            let coefficients = self.temporary(format!("coefficients {}", i + 1), &[3, conv.cout]);
+            let coefficients = self.plan.view(coefficients);
+            self.plan.call(section, label, kernel, &[sums, norm, affine[0], affine[1], coefficients]);
+
+            let (source, mut views) = self.source(i, kept);
+            let kernel = ConvBackward { conv: conv.clone(), source, choice: choice.clone() };
+            views.push(self.plan.view(z));
+            if !conv.unpooled() {
+                views.push(self.plan.view(kept[i].p.expect("pooled")));
+            }
+            views.extend([self.plan.view(dy), coefficients]);
+            if i > 0 {
+                views.push(self.packed(section, i + 1, "", &kernel.packing(), self.parameter(i, ("conv", "weight"))));
+            }
+            views.push(dw);
+            if kernel.source == Source::Below {
+                dy = self.temporary(format!("dy {i}"), &[conv.clips, conv.input, conv.cin]);
+                views.push(self.plan.view(dy));
+            }
+            if i > 0 {
+                tiles = kernel.tiles();
+                partials = self.temporary(format!("sums {i}"), &[tiles, kernel.sums(), conv.cin]);
+                views.push(self.plan.view(partials));
+            }
+            self.plan.call(section, format!("conv_backward {}", i + 1), kernel, &views);
+        }
+    }
+}

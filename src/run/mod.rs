@@ -1,0 +1,1 @@
+//! A run's folder: configuration, weights, checkpoints, log; written so that nothing is ever half-written.

@@ -1,0 +1,60 @@
+//! A tensor as a plan knows it: name, shape, element type, role. No memory: a device owns that.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DType {
+    F32,
+    /// Audio samples. On a GPU two to a 32-bit word, the earlier one in the low half.
+    I16,
+    U32,
+}
+
+impl DType {
+    pub fn bytes(self) -> usize {
+        match self {
+            DType::F32 | DType::U32 => 4,
+            DType::I16 => 2,
+        }
+    }
+}
+
+/// What a tensor is to a step; decides how long it lives and who may write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Uploaded before a run: clips, labels, weights, masks, rates.
+    Input,
+    /// Learned: kept over steps, written by `sgd` and by loading.
+    Parameter,
+    /// Kept from step to step because never all of it is written (biases stay zero).
+    Gradient,
+    /// Kept over steps: momenta, running statistics.
+    State,
+    /// Lives from its first writer to its last reader; shares memory with others.
+    Temporary,
+    /// Read back after a run: losses, probabilities, status.
+    Output,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tensor {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub dtype: DType,
+    pub role: Role,
+}
+
+impl Tensor {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.len() * self.dtype.bytes()
+    }
+}
