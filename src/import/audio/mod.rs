@@ -57,8 +57,7 @@ pub struct Decoded {
     pub source_rate: u32,
     /// The file's channels.
     pub channels: u16,
-    /// How many of `samples` lay outside the range of int16 and were cut to it. A decoder that
-    /// itself ends in int16 (Opus) cuts before resampling: those peaks are not counted here.
+    /// How many of `samples` lay outside the range of int16 and were cut to it.
     pub saturated: u64,
     /// What a person should know although the file could be used: it ends early, parts are damaged.
     pub note: Option<String>,
