@@ -6,6 +6,7 @@
 
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;
+pub mod blocks;
 pub mod conv;
 pub mod conv_backward;
 pub mod conv_forward;
