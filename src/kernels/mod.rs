@@ -19,6 +19,7 @@ pub mod pooling;
 pub mod products;
 pub mod reference;
 pub mod sgd;
+pub mod shaders;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
