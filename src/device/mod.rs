@@ -3,9 +3,39 @@
 
 pub mod cpu;
 pub mod gpu;
+pub mod select;
 
 use crate::error::Result;
 use crate::plan::{Plan, Run, TensorId};
+use select::{DeviceKind, Selection};
+
+/// An open device.
+pub enum Device {
+    Cpu,
+    Gpu(gpu::Gpu),
+}
+
+/// Opens the device that a selection means: `auto` a real GPU, else the CPU. No driver is touched
+/// for `cpu`.
+pub fn open(selection: &Selection) -> Result<Device> {
+    if selection.device == DeviceKind::Cpu && selection.adapter.is_none() {
+        return Ok(Device::Cpu);
+    }
+    match select::choose(&gpu::adapters::list(), selection)? {
+        select::Chosen::Cpu => Ok(Device::Cpu),
+        select::Chosen::Gpu(_) => gpu::open(selection).map(Device::Gpu),
+    }
+}
+
+impl Device {
+    /// What it is, for people.
+    pub fn name(&self) -> &str {
+        match self {
+            Device::Cpu => "CPU",
+            Device::Gpu(gpu) => &gpu.adapter.name,
+        }
+    }
+}
 
 /// A run that was submitted; its outputs can be asked for until the next but one of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,1 +1,4 @@
 //! Small file formats that several folders read and write.
+
+pub mod atomic;
+pub mod npy;

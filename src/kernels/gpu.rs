@@ -60,3 +60,18 @@ pub struct Dispatch {
 pub fn shader_name(plain: &'static str, tiled: &'static str, family: &Family) -> &'static str {
     if *family == Family::Tiled { tiled } else { plain }
 }
+
+/// A grid of `groups` workgroups that stays within the limit of each dimension: `[x, y, 1]` with
+/// x·y at least `groups`. The shader numbers them `group.x + group.y * GRID`, GRID being x, and
+/// leaves those past the end.
+pub fn grid(groups: usize, limits: &Limits) -> [u32; 3] {
+    let groups = u32::try_from(groups.max(1)).unwrap_or(u32::MAX);
+    let rows = groups.div_ceil(limits.max_workgroups);
+    [groups.div_ceil(rows), rows, 1]
+}
+
+/// A binding of a whole operand.
+pub fn whole(operands: &[super::Operand], operand: usize) -> Binding {
+    let of = &operands[operand];
+    Binding { operand, offset: 0, length: of.bytes() as u64, access: of.access }
+}

@@ -6,6 +6,7 @@
 
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;
+pub mod blocks;
 pub mod conv;
 pub mod conv_backward;
 pub mod conv_forward;
@@ -19,6 +20,7 @@ pub mod pooling;
 pub mod products;
 pub mod reference;
 pub mod sgd;
+pub mod shaders;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

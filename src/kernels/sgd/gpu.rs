@@ -1,7 +1,28 @@
-//! `sgd`'s dispatches.
+//! `sgd`'s dispatches: the update by blocks, then the first block that is not finite.
 
-use super::{Dispatch, Limits, Sgd};
+use super::super::gpu::{Binding, Value, grid, whole};
+use super::{Access, BLOCK, Dispatch, Kernel, Limits, Sgd};
 
-pub fn dispatches(_kernel: &Sgd, _limits: &Limits) -> Vec<Dispatch> {
-    todo!()
+pub fn dispatches(kernel: &Sgd, limits: &Limits) -> Vec<Dispatch> {
+    let blocks = kernel.elements / BLOCK;
+    let operands = kernel.operands();
+    let [gradients, hyper, parameters, momenta, status, flags] = [0, 1, 2, 3, 4, 5].map(|i| whole(&operands, i));
+    let groups = grid(blocks, limits);
+    let blocks = Value::U32(blocks as u32);
+    vec![
+        Dispatch {
+            shader: "sgd",
+            entry: "main",
+            constants: vec![("BLOCKS", blocks), ("GRID", Value::U32(groups[0])), ("BLOCK", Value::U32(BLOCK as u32))],
+            bindings: vec![gradients, hyper, parameters, momenta, flags.clone()],
+            workgroups: groups,
+        },
+        Dispatch {
+            shader: "sgd_status",
+            entry: "main",
+            constants: vec![("BLOCKS", blocks)],
+            bindings: vec![Binding { access: Access::Read, ..flags }, status],
+            workgroups: [1, 1, 1],
+        },
+    ]
 }

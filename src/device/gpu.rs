@@ -1,1 +1,0 @@
-//! The GPU device: WGSL through wgpu.

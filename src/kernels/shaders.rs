@@ -1,0 +1,91 @@
+//! The table of shader texts, and the one change that is ever made to them: other values in
+//! their top-level `const` lines.
+//!
+//! How a shader file is written, so that this works and the file is valid as it stands:
+//!
+//! * No includes and no generated text. What two shaders share is a few lines, and is repeated.
+//! * Everything that a dispatch decides is a line `const NAME: u32 = 3u;` (or `f32`) that begins
+//!   in the first column; sizes derived from it are `const` expressions below it. A flag is a
+//!   u32, 0 or 1. `@workgroup_size(NAME)` may use them.
+//! * Bindings are `@group(0) @binding(0..n)`, one for each of [`super::gpu::Dispatch::bindings`], in
+//!   order, `var<storage, read>` for `Access::Read` and `read_write` for all else. A kernel that
+//!   has an operand in some shapes only has a shader file of its own for those, or puts the
+//!   optional operands last: bindings that a dispatch does not name must not be reached from
+//!   its entry point.
+//! * int16 tensors are `array<u32>`, the earlier sample in the low half.
+//! * Grids are at most 65,535 workgroups a dimension: [`super::gpu::grid`] and, in the shader,
+//!   `group.x + group.y * GRID`.
+
+use super::gpu::Value;
+use crate::error::{Error, Result};
+
+/// Every shader: its file's stem under `shaders/`, and its text as it stands.
+pub const TABLE: &[(&str, &str)] =
+    &[("sgd", include_str!("../../shaders/sgd.wgsl")), ("sgd_status", include_str!("../../shaders/sgd_status.wgsl"))];
+
+/// A shader with the values of its constants replaced; those not named keep theirs.
+/// Fails on a shader, a constant or a type that there is not: a kernel's room and its shader
+/// disagree.
+pub fn text(shader: &str, constants: &[(&str, Value)]) -> Result<String> {
+    let wrong =
+        |what: String| Error::device(format!("shader {shader}: {what}")).help("This is a mistake in tagwalk; please report it.");
+    let Some((_, text)) = TABLE.iter().find(|(name, _)| *name == shader) else {
+        return Err(wrong("no such shader in the table".into()));
+    };
+    replaced(text, constants).map_err(wrong)
+}
+
+/// The replacement itself, on any text.
+fn replaced(text: &str, constants: &[(&str, Value)]) -> std::result::Result<String, String> {
+    let mut found = vec![false; constants.len()];
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let at = constant(line).and_then(|(name, kind)| Some((constants.iter().position(|(n, _)| *n == name)?, kind)));
+        let Some((at, kind)) = at else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        let (name, value) = constants[at];
+        let value = match (value, kind) {
+            (Value::U32(v), "u32") => format!("{v}u"),
+            (Value::F32(v), "f32") if v.is_finite() => format!("{v:?}f"),
+            _ => return Err(format!("{value:?} is no value for const {name}: {kind}")),
+        };
+        found[at] = true;
+        lines.push(format!("const {name}: {kind} = {value};"));
+    }
+    match found.iter().position(|f| !f) {
+        Some(at) => Err(format!("no single line `const {}: T = VALUE;`", constants[at].0)),
+        None => Ok(lines.join("\n") + "\n"),
+    }
+}
+
+/// Name and type of a top-level constant's line.
+fn constant(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.strip_prefix("const ")?.split_once(':')?;
+    let (kind, rest) = rest.split_once('=')?;
+    rest.contains(';').then_some((name.trim(), kind.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHADER: &str = "const N: u32 = 3u; // how many\nconst EPS: f32 = 1e-3;\nfn f() {\n    const N: u32 = 5u;\n}\n";
+
+    #[test]
+    fn only_top_level_lines_change_and_f32_keep_every_bit() {
+        let eps = f32::from_bits(0x3727_c5ac); // 1e-5, as f32 rounds it
+        let text = replaced(SHADER, &[("N", Value::U32(7)), ("EPS", Value::F32(eps))]).unwrap();
+        assert_eq!(text, "const N: u32 = 7u;\nconst EPS: f32 = 1e-5f;\nfn f() {\n    const N: u32 = 5u;\n}\n");
+        assert_eq!(replaced(SHADER, &[]).unwrap(), SHADER);
+    }
+
+    #[test]
+    fn unknown_names_types_and_values_are_refused() {
+        for wrong in [("M", Value::U32(1)), ("N", Value::F32(1.0)), ("EPS", Value::U32(1)), ("EPS", Value::F32(f32::NAN))] {
+            assert!(replaced(SHADER, &[wrong]).is_err(), "{wrong:?}");
+        }
+        assert!(text("no such shader", &[]).is_err());
+    }
+}
