@@ -186,7 +186,7 @@ pub fn cases() -> Vec<Case> {
         below.map(|(clips, input, channels, taps, pool)| Case::new(clips, input, layer(channels, taps, pool), Source::Below)),
     );
     // clips, samples, channels, [taps, ...], pooling: the wave, read by a stored first layer.
-    let wave = [
+    let wave: [(usize, usize, usize, [usize; 4], (usize, PoolMode)); 7] = [
         (3, 306, 5, [9, 9, 0, 0], (1, Valid)),
         (2, 1215, 16, [81, 81, 0, 0], (1, Valid)),
         (1, 270, 33, [27, 27, 0, 0], (1, Valid)),
@@ -201,7 +201,7 @@ pub fn cases() -> Vec<Case> {
         Case::new(clips, input, layer([1, cout], taps, pool), source)
     }));
     // clips, samples, layer 1's [taps, stride, zeros before, after], channels, layer 2's taps, pooling
-    let first = [
+    let first: [(usize, usize, [usize; 4], [usize; 2], [usize; 4], (usize, PoolMode)); 11] = [
         (3, 81, [3, 3, 0, 0], [4, 4], [3, 1, 1, 1], (3, Valid)),
         (2, 100, [3, 3, 0, 0], [5, 7], [3, 1, 1, 1], (3, Same)),
         (4, 46, [3, 3, 1, 1], [6, 6], [2, 1, 0, 1], (2, Valid)),
