@@ -1,1 +1,3 @@
-//! Checking kernels against the reference.
+//! Measuring: kernels against the reference.
+
+pub mod check;
