@@ -1,6 +1,8 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod bench;
+
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
@@ -14,7 +16,10 @@ pub struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-pub enum Command {}
+pub enum Command {
+    /// Measure how fast a device runs
+    Bench(bench::Args),
+}
 
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,5 +32,7 @@ pub enum Outcome {
 
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
-    match cli.command {}
+    match cli.command {
+        Command::Bench(args) => bench::run(args),
+    }
 }

@@ -1,1 +1,4 @@
-//! Checking kernels against the reference.
+//! Measuring: a device against the reference, and against the clock.
+
+pub mod bench;
+pub mod synthetic;
