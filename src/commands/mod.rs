@@ -1,8 +1,11 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod bench;
 pub mod evaluate;
+pub mod flags;
 pub mod print;
+pub mod train;
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +22,9 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Evaluate(evaluate::Args),
+    /// Measure how fast a device runs
+    Bench(bench::Args),
+    Train(train::Args),
 }
 
 /// How a command that did not fail ended.
@@ -34,5 +40,7 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Train(args) => train::run(args),
     }
 }
