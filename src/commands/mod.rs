@@ -5,6 +5,7 @@ pub mod bench;
 pub mod evaluate;
 pub mod flags;
 pub mod print;
+pub mod report;
 pub mod train;
 
 use clap::{Parser, Subcommand};
