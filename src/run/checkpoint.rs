@@ -44,7 +44,7 @@ pub struct Position<S> {
     /// Steps done in all.
     pub steps: u64,
     /// Learning rate of the next step.
-    pub rate: f64,
+    pub rate: f32,
     /// The best validation loss so far.
     pub best_loss: Option<f64>,
     /// Bytes of `metrics.jsonl` that belong to the steps done.
