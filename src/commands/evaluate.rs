@@ -136,8 +136,8 @@ fn of_files(predictions: &Path, truth_path: &Path, args: &Args) -> Result<Outcom
 
 fn show(measured: &Measured, report: Report, names: Option<&[String]>, args: &Args) -> Result<Outcome> {
     let intervals = (args.bootstrap > 0).then(|| {
-        let all = bootstrap::Options { replicates: args.bootstrap, ..bootstrap::Options::new(measured, 0, args.seed) };
-        bootstrap::intervals(measured, &all)
+        let options = bootstrap::Options::new(measured, args.min_positives, args.seed);
+        bootstrap::intervals(measured, &bootstrap::Options { replicates: args.bootstrap, ..options })
     });
     if args.json {
         print::json(&Json { report: &report, intervals, vocabulary: names, per_tag: measured.by_tag() })?;
@@ -152,7 +152,7 @@ fn show(measured: &Measured, report: Report, names: Option<&[String]>, args: &Ar
 struct Json<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// 95 %, resampling songs.
+    /// 95 %, resampling songs; retrieval MAP and ROC-AUC over the frequent tags.
     intervals: Option<Figures<Option<Interval>>>,
     /// The tags' names, in the order of `per_tag`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,4 +175,49 @@ fn labels(path: &Path, matrix: Matrix) -> Result<Vec<u8>> {
         Values::F32(v) => v.into_iter().map(f64::from).enumerate().map(label).collect(),
         Values::F64(v) => v.into_iter().enumerate().map(label).collect(),
     }
+}
+
+fn people(report: &Report, intervals: Option<Figures<Option<Interval>>>, measured: &Measured, per_tag: bool) -> Result<()> {
+    use Align::{Left, Right};
+    let Report { songs, tags, figures, frequent, prevalence, popularity, .. } = report;
+    let mut overall = table::Table::new(&[
+        (&format!("{songs} songs, {tags} tags"), Left),
+        ("", Right),
+        ("95 % interval", Left),
+        ("all equal", Right),
+        ("popularity", Right),
+    ]);
+    let mut row = |name: &str, value: Option<f64>, interval: Option<Interval>, baselines: Option<[Option<f64>; 2]>| {
+        let interval = interval.map_or_else(String::new, |i| format!("{:.3} to {:.3}", i.low, i.high));
+        let [equal, popular] = baselines.map_or([const { String::new() }; 2], |b| b.map(table::figure));
+        overall.row([name.to_string(), table::figure(value), interval, equal, popular]);
+    };
+    let sure = intervals.unwrap_or(Figures { annotation_map: None, retrieval_map: None, roc_auc: None });
+    let annotation = [prevalence.annotation_map, popularity.annotation_map];
+    row("annotation MAP", figures.annotation_map, sure.annotation_map, Some(annotation));
+    row("retrieval MAP", figures.retrieval_map, None, Some([prevalence.retrieval_map, popularity.retrieval_map]));
+    row("ROC-AUC", figures.roc_auc, None, Some([prevalence.roc_auc, popularity.roc_auc]));
+    let enough = format!("{} tags with at least {} songs", frequent.tags, frequent.min_positives);
+    row(&format!("retrieval MAP, {enough}"), frequent.retrieval_map, sure.retrieval_map, None);
+    row(&format!("ROC-AUC, {enough}"), frequent.roc_auc, sure.roc_auc, None);
+    print::line(&overall)?;
+    if !frequent.left_out.is_empty() {
+        let numbers: Vec<String> = frequent.left_out.iter().map(usize::to_string).collect();
+        print::line(format_args!("Tags with fewer: {}.", numbers.join(", ")))?;
+    }
+    print::line(format_args!(
+        "Not defined and left out: {} songs without tags, {} tags without songs, {} tags that all songs or none have.",
+        report.songs_without_tags, report.tags_without_songs, report.tags_without_both_classes
+    ))?;
+    if per_tag {
+        let columns = [("tag", Right), ("songs", Right), ("prevalence", Right), ("average precision", Right), ("ROC-AUC", Right)];
+        let mut each = table::Table::new(&columns);
+        for (number, tag) in measured.by_tag().iter().enumerate() {
+            let [prevalence, precision, auc] = [Some(tag.prevalence), tag.average_precision, tag.roc_auc].map(table::figure);
+            each.row([number.to_string(), tag.positives.to_string(), prevalence, precision, auc]);
+        }
+        print::line("")?;
+        print::line(&each)?;
+    }
+    Ok(())
 }

@@ -26,23 +26,20 @@ pub fn people(
         ("all equal", Right),
         ("popularity", Right),
     ]);
-    let mut row = |name: &str, value: Option<f64>, interval: Option<Interval>, baselines: [Option<f64>; 2]| {
+    let mut row = |name: &str, value: Option<f64>, interval: Option<Interval>, baselines: Option<[Option<f64>; 2]>| {
         let interval = interval.map_or_else(String::new, |i| format!("{:.3} to {:.3}", i.low, i.high));
-        let [equal, popular] = baselines.map(table::figure);
+        let [equal, popular] = baselines.map_or([const { String::new() }; 2], |b| b.map(table::figure));
         overall.row([name.to_string(), table::figure(value), interval, equal, popular]);
     };
-    let all = intervals.unwrap_or(Figures { annotation_map: None, retrieval_map: None, roc_auc: None });
-    row("annotation MAP", figures.annotation_map, all.annotation_map, [prevalence.annotation_map, popularity.annotation_map]);
-    row("retrieval MAP", figures.retrieval_map, all.retrieval_map, [prevalence.retrieval_map, popularity.retrieval_map]);
-    row("ROC-AUC", figures.roc_auc, all.roc_auc, [prevalence.roc_auc, popularity.roc_auc]);
+    let sure = intervals.unwrap_or(Figures { annotation_map: None, retrieval_map: None, roc_auc: None });
+    let annotation = [prevalence.annotation_map, popularity.annotation_map];
+    row("annotation MAP", figures.annotation_map, sure.annotation_map, Some(annotation));
+    row("retrieval MAP", figures.retrieval_map, None, Some([prevalence.retrieval_map, popularity.retrieval_map]));
+    row("ROC-AUC", figures.roc_auc, None, Some([prevalence.roc_auc, popularity.roc_auc]));
+    let enough = format!("{} tags with at least {} songs", frequent.tags, frequent.min_positives);
+    row(&format!("retrieval MAP, {enough}"), frequent.retrieval_map, sure.retrieval_map, None);
+    row(&format!("ROC-AUC, {enough}"), frequent.roc_auc, sure.roc_auc, None);
     print::line(&overall)?;
-    print::line(format_args!(
-        "Over the {} tags with at least {} songs: retrieval MAP {}, ROC-AUC {}.",
-        frequent.tags,
-        frequent.min_positives,
-        table::figure(frequent.retrieval_map),
-        table::figure(frequent.roc_auc)
-    ))?;
     if !frequent.left_out.is_empty() {
         let rare: Vec<String> = frequent.left_out.iter().map(|&t| name(t)).collect();
         print::line(format_args!("Tags with fewer: {}.", rare.join(", ")))?;
