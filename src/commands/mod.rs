@@ -7,6 +7,7 @@ pub mod flags;
 pub mod print;
 pub mod report;
 pub mod train;
+pub mod walk;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +27,8 @@ pub enum Command {
     /// Measure how fast a device runs
     Bench(bench::Args),
     Train(train::Args),
+    /// Show where walks from a song go and which tags they bring, beside the exact probabilities
+    Walk(walk::Args),
 }
 
 /// How a command that did not fail ended.
@@ -43,5 +46,6 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Train(args) => train::run(args),
+        Command::Walk(args) => walk::run(args),
     }
 }
