@@ -6,11 +6,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_OPUS, CODEC_ID_VORBIS};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Trouble;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
@@ -42,6 +42,8 @@ struct Stream {
     codec: Codec,
     rate: u32,
     channels: u16,
+    /// The first packet is only there to overlap the second, and gives no frames.
+    lapped: bool,
     /// Frames still to be dropped at the start, and to be given after that.
     skip: u64,
     left: u64,
@@ -139,13 +141,13 @@ impl Source {
     fn decode(&mut self, packet: &Packet) -> bool {
         self.mono.clear();
         let stream = &mut self.stream;
-        let (frames, channels, padding): (&[f32], usize, u64) = match &mut stream.codec {
+        let (frames, channels): (&[f32], usize) = match &mut stream.codec {
             Codec::Symphonia { decoder, frames } => match decoder.decode(packet) {
                 // A stream may change its layout on the way; its rate may not.
                 Ok(buffer) if buffer.spec().rate() == stream.rate => {
                     let channels = buffer.num_planes();
                     buffer.copy_to_vec_interleaved(frames);
-                    (frames.as_slice(), channels, 0)
+                    (frames.as_slice(), channels)
                 }
                 _ => {
                     self.damaged += 1;
@@ -153,7 +155,7 @@ impl Source {
                 }
             },
             Codec::Opus(decoder) => match decoder.decode(&packet.data) {
-                Ok(frames) => (frames, usize::from(stream.channels), packet.trim_end.get()),
+                Ok(frames) => (frames, usize::from(stream.channels)),
                 Err(_) => {
                     self.damaged += 1;
                     return false;
@@ -161,13 +163,13 @@ impl Source {
             },
         };
         self.good += 1;
-        if channels == 0 {
+        if channels == 0 || std::mem::take(&mut stream.lapped) {
             return false;
         }
         let count = (frames.len() / channels) as u64;
         let skipped = stream.skip.min(count);
         stream.skip -= skipped;
-        let kept = (count - skipped).saturating_sub(padding).min(stream.left);
+        let kept = (count - skipped).min(stream.left);
         stream.left -= kept;
         let wanted = &frames[skipped as usize * channels..(skipped + kept) as usize * channels];
         let share = 1.0 / channels as f32;
@@ -185,14 +187,16 @@ impl Stream {
         let none = || Error::input(path, "holds no audio track that this build can decode").help(super::convert(path));
         let track = reader.default_track(TrackType::Audio).ok_or_else(none)?;
         let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return Err(none()) };
-        let (mut skip, mut left) = (0, u64::MAX);
+        let lapped = parameters.codec == CODEC_ID_VORBIS;
         let codec = if parameters.codec == CODEC_ID_OPUS {
             let head = parameters.extra_data.as_deref().unwrap_or(&[]);
-            skip = u64::from(track.delay.unwrap_or(0));
             Codec::Opus(opus::Decoder::new(head).map_err(|e| Error::input(path, e).help(super::convert(path)))?)
         } else {
+            // Vorbis is trimmed here: by its packets' own trims (symphonia 0.6.1), a stream whose
+            // first two blocks differ in size loses frames in the middle, at its first page's end.
+            let options = AudioDecoderOptions::default().gapless(!lapped);
             let decoder = symphonia::default::get_codecs()
-                .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+                .make_audio_decoder(parameters, &options)
                 .map_err(|e| unreadable(path, "its audio cannot be decoded by this build", &e))?;
             Codec::Symphonia { decoder, frames: Vec::new() }
         };
@@ -201,15 +205,34 @@ impl Stream {
             Codec::Symphonia { .. } => parameters.sample_rate.ok_or_else(none)?,
         };
         let channels = parameters.channels.as_ref().map_or(0, |c| c.count());
-        // The demuxer leaves an MP4's edit list to us: it says where the encoder's delay ends.
-        if reader.format_info().short_name == "isomp4"
-            && let Some(Edit { skip: start, length }) = mp4::edit(path, track.id, rate)
-        {
-            skip = start;
-            left = length.unwrap_or(u64::MAX);
-        }
-        Ok(Stream { track: track.id, codec, rate, channels: channels as u16, skip, left })
+        let (skip, left) = match reader.format_info().short_name {
+            // The demuxer leaves an MP4's edit list to us: it says where the encoder's delay ends.
+            "isomp4" => match mp4::edit(path, track.id, rate) {
+                Some(Edit { skip, length }) => (skip, length.unwrap_or(u64::MAX)),
+                None => (0, u64::MAX),
+            },
+            "ogg" if lapped || matches!(codec, Codec::Opus(_)) => ogg_trim(track, lapped),
+            // The decoder has done it.
+            _ => (0, u64::MAX),
+        };
+        Ok(Stream { track: track.id, codec, rate, channels: channels as u16, lapped, skip, left })
     }
+}
+
+/// How many frames of an Ogg stream to drop at its start and to give after that. A page's granule
+/// position counts the frames up to its end: the last page's says where the music ends, the first
+/// page's whether some of its frames come before 0 (Vorbis I appendix A.2; RFC 7845 section 4).
+fn ogg_trim(track: &Track, lapped: bool) -> (u64, u64) {
+    let delay = i64::from(track.delay.unwrap_or(0));
+    // For Vorbis the demuxer's delay is the first packet, which gives no frames here; for Opus it
+    // is the header's pre-skip.
+    let (first, pre_skip) = match lapped {
+        true => (track.start_ts.get().saturating_add(delay), 0),
+        false => (track.start_ts.get(), delay as u64),
+    };
+    let left = track.num_frames.map_or(u64::MAX, |end| end.saturating_sub(first.max(0) as u64 + pre_skip));
+    let skip = if lapped { first.min(0).unsigned_abs() } else { pre_skip };
+    (skip, left)
 }
 
 /// The error for a file that symphonia refuses.
