@@ -15,7 +15,7 @@ use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
-use super::mp4::{self, Edit};
+use super::mp4;
 use super::opus;
 use crate::error::{Error, Result};
 
@@ -47,6 +47,9 @@ struct Stream {
     /// Frames still to be dropped at the start, and to be given after that.
     skip: u64,
     left: u64,
+    /// Ogg: the last page's granule position, and how many frames at most are padding before it.
+    end: i64,
+    padding: u64,
 }
 
 enum Codec {
@@ -169,7 +172,14 @@ impl Source {
         let count = (frames.len() / channels) as u64;
         let skipped = stream.skip.min(count);
         stream.skip -= skipped;
-        let kept = (count - skipped).min(stream.left);
+        // Packets of earlier pages may carry trims too (symphonia 0.6.1 makes some up where the first
+        // two blocks of Vorbis differ in size); only what reaches the last page's end is padding.
+        let trim = match packet.pts.get().saturating_add(packet.block_dur().get() as i64) >= stream.end {
+            true => packet.trim_end.get().min(stream.padding).min(count - skipped),
+            false => 0,
+        };
+        stream.padding -= trim;
+        let kept = (count - skipped - trim).min(stream.left);
         stream.left -= kept;
         let wanted = &frames[skipped as usize * channels..(skipped + kept) as usize * channels];
         let share = 1.0 / channels as f32;
@@ -192,8 +202,7 @@ impl Stream {
             let head = parameters.extra_data.as_deref().unwrap_or(&[]);
             Codec::Opus(opus::Decoder::new(head).map_err(|e| Error::input(path, e).help(super::convert(path)))?)
         } else {
-            // Vorbis is trimmed here: by its packets' own trims (symphonia 0.6.1), a stream whose
-            // first two blocks differ in size loses frames in the middle, at its first page's end.
+            // Vorbis is trimmed in `decode`, which says why.
             let options = AudioDecoderOptions::default().gapless(!lapped);
             let decoder = symphonia::default::get_codecs()
                 .make_audio_decoder(parameters, &options)
@@ -205,34 +214,37 @@ impl Stream {
             Codec::Symphonia { .. } => parameters.sample_rate.ok_or_else(none)?,
         };
         let channels = parameters.channels.as_ref().map_or(0, |c| c.count());
-        let (skip, left) = match reader.format_info().short_name {
+        let (mut skip, mut left, mut end, mut padding) = (0, u64::MAX, 0, 0);
+        match reader.format_info().short_name {
             // The demuxer leaves an MP4's edit list to us: it says where the encoder's delay ends.
-            "isomp4" => match mp4::edit(path, track.id, rate) {
-                Some(Edit { skip, length }) => (skip, length.unwrap_or(u64::MAX)),
-                None => (0, u64::MAX),
-            },
-            "ogg" if lapped || matches!(codec, Codec::Opus(_)) => ogg_trim(track, lapped),
+            "isomp4" => {
+                if let Some(edit) = mp4::edit(path, track.id, rate) {
+                    (skip, left) = (edit.skip, edit.length.unwrap_or(u64::MAX));
+                }
+            }
+            "ogg" if lapped || matches!(codec, Codec::Opus(_)) => {
+                skip = ogg_skip(track, lapped);
+                end = track.num_frames.map_or(i64::MAX, |n| n.min(i64::MAX as u64) as i64);
+                padding = u64::from(track.padding.unwrap_or(0));
+            }
             // The decoder has done it.
-            _ => (0, u64::MAX),
-        };
-        Ok(Stream { track: track.id, codec, rate, channels: channels as u16, lapped, skip, left })
+            _ => {}
+        }
+        Ok(Stream { track: track.id, codec, rate, channels: channels as u16, lapped, skip, left, end, padding })
     }
 }
 
-/// How many frames of an Ogg stream to drop at its start and to give after that. A page's granule
-/// position counts the frames up to its end: the last page's says where the music ends, the first
-/// page's whether some of its frames come before 0 (Vorbis I appendix A.2; RFC 7845 section 4).
-fn ogg_trim(track: &Track, lapped: bool) -> (u64, u64) {
-    let delay = i64::from(track.delay.unwrap_or(0));
-    // For Vorbis the demuxer's delay is the first packet, which gives no frames here; for Opus it
-    // is the header's pre-skip.
-    let (first, pre_skip) = match lapped {
-        true => (track.start_ts.get().saturating_add(delay), 0),
-        false => (track.start_ts.get(), delay as u64),
-    };
-    let left = track.num_frames.map_or(u64::MAX, |end| end.saturating_sub(first.max(0) as u64 + pre_skip));
-    let skip = if lapped { first.min(0).unsigned_abs() } else { pre_skip };
-    (skip, left)
+/// How many frames to drop at the start of an Ogg stream: of Opus the header's pre-skip (RFC 7845
+/// section 4.2), of Vorbis those before 0 by the first page's granule position, which counts the
+/// frames up to the page's end (Vorbis I appendix A.2).
+fn ogg_skip(track: &Track, lapped: bool) -> u64 {
+    let delay = track.delay.unwrap_or(0);
+    if lapped {
+        // The demuxer's delay is the first packet, which gives no frames here.
+        track.start_ts.get().saturating_add(i64::from(delay)).min(0).unsigned_abs()
+    } else {
+        u64::from(delay)
+    }
 }
 
 /// The error for a file that symphonia refuses.
