@@ -4,7 +4,6 @@ pub mod audio;
 pub mod groups;
 pub mod names;
 pub mod playlists;
-pub mod prepare;
 pub mod splits;
 pub mod table;
 pub mod tags;
