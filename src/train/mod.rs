@@ -1,1 +1,3 @@
 //! The training loop, schedules, early stopping.
+
+pub mod schedule;
