@@ -1,6 +1,9 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod evaluate;
+pub mod print;
+
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
@@ -14,7 +17,9 @@ pub struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-pub enum Command {}
+pub enum Command {
+    Evaluate(evaluate::Args),
+}
 
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,5 +32,7 @@ pub enum Outcome {
 
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
-    match cli.command {}
+    match cli.command {
+        Command::Evaluate(args) => evaluate::run(args),
+    }
 }
