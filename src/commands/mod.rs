@@ -2,6 +2,7 @@
 //! what they share.
 
 pub mod bench;
+pub mod devices;
 pub mod evaluate;
 pub mod flags;
 pub mod print;
@@ -24,6 +25,7 @@ pub enum Command {
     Evaluate(evaluate::Args),
     /// Measure how fast a device runs
     Bench(bench::Args),
+    Devices(devices::Args),
     Train(train::Args),
 }
 
@@ -41,6 +43,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Devices(args) => devices::run(args),
         Command::Train(args) => train::run(args),
     }
 }
