@@ -20,8 +20,17 @@ use super::gpu::Value;
 use crate::error::{Error, Result};
 
 /// Every shader: its file's stem under `shaders/`, and its text as it stands.
-pub const TABLE: &[(&str, &str)] =
-    &[("sgd", include_str!("../../shaders/sgd.wgsl")), ("sgd_status", include_str!("../../shaders/sgd_status.wgsl"))];
+pub const TABLE: &[(&str, &str)] = &[
+    ("conv_forward", include_str!("../../shaders/conv_forward.wgsl")),
+    ("conv_forward.tiled", include_str!("../../shaders/conv_forward.tiled.wgsl")),
+    ("conv_input_gradient", include_str!("../../shaders/conv_input_gradient.wgsl")),
+    ("conv_input_gradient.tiled", include_str!("../../shaders/conv_input_gradient.tiled.wgsl")),
+    ("conv_weight_gradient", include_str!("../../shaders/conv_weight_gradient.wgsl")),
+    ("conv_weight_gradient.tiled", include_str!("../../shaders/conv_weight_gradient.tiled.wgsl")),
+    ("conv_weight_join", include_str!("../../shaders/conv_weight_join.wgsl")),
+    ("sgd", include_str!("../../shaders/sgd.wgsl")),
+    ("sgd_status", include_str!("../../shaders/sgd_status.wgsl")),
+];
 
 /// A shader with the values of its constants replaced; those not named keep theirs.
 /// Fails on a shader, a constant or a type that there is not: a kernel's room and its shader
