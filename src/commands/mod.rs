@@ -1,6 +1,12 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod bench;
+pub mod evaluate;
+pub mod flags;
+pub mod print;
+pub mod train;
+
 use clap::{Parser, Subcommand};
 
 use crate::error::Result;
@@ -14,7 +20,12 @@ pub struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-pub enum Command {}
+pub enum Command {
+    Evaluate(evaluate::Args),
+    /// Measure how fast a device runs
+    Bench(bench::Args),
+    Train(train::Args),
+}
 
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,5 +38,9 @@ pub enum Outcome {
 
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
-    match cli.command {}
+    match cli.command {
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Train(args) => train::run(args),
+    }
 }

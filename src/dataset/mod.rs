@@ -12,14 +12,49 @@
 //! | `playlists.offsets.npy` u64, `playlists.songs.npy` u32 | songs of each playlist, in order |
 //! | `memberships.offsets.npy` u64, `memberships.playlists.npy` u32 | playlists of each song, ascending, each once |
 
+mod manifest;
+mod open;
+mod verify;
+pub mod write;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::format::npy::{Array, Bytes};
+pub use manifest::Manifest;
+pub use verify::{Checked, verify};
+
+/// Every file of a dataset but the manifest and the shards of audio.
+const FILES: [&str; 12] = [
+    "audio.npy",
+    "groups.names",
+    "groups.npy",
+    "groups.offsets.npy",
+    "memberships.offsets.npy",
+    "memberships.playlists.npy",
+    "playlists.offsets.npy",
+    "playlists.songs.npy",
+    "songs.names",
+    "songs.offsets.npy",
+    "splits.npy",
+    "tags.npy",
+];
+
+fn is_shard(name: &str) -> bool {
+    let number = name.strip_prefix("waves-").and_then(|n| n.strip_suffix(".npy"));
+    number.is_some_and(|n| n.len() >= 5 && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// Which side of the split a song is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Split {
     /// Neither trained on nor tested: lends its tags only.
-    None,
-    Train,
-    Valid,
-    Test,
+    #[default]
+    None = 0,
+    Train = 1,
+    Valid = 2,
+    Test = 3,
 }
 
 /// Compressed rows: row i is `values[offsets[i]..offsets[i + 1]]`.
@@ -43,53 +78,96 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// An opened dataset. Cheap to share between threads; nothing is read until it is used.
+/// Names, one after the other.
+struct Names {
+    bytes: Bytes,
+    offsets: Array<u64>,
+}
+
+impl Names {
+    fn get(&self, i: usize) -> &str {
+        let bytes = &self.bytes[self.offsets[i] as usize..self.offsets[i + 1] as usize];
+        std::str::from_utf8(bytes).expect("checked when the dataset was opened")
+    }
+}
+
+/// An opened dataset. Cheap to share between threads; nothing is read until it is used. Its files
+/// must not be changed while it is open.
 pub struct Dataset {
-    private: (),
+    folder: PathBuf,
+    manifest: Manifest,
+    fingerprint: String,
+    song_names: Names,
+    group_names: Names,
+    waves: Vec<Array<i16>>,
+    /// Shard, first sample, samples of each song.
+    audio: Array<u64>,
+    tags: Array<u8>,
+    splits: Array<u8>,
+    groups: Array<u32>,
+    playlists: (Array<u64>, Array<u32>),
+    memberships: (Array<u64>, Array<u32>),
 }
 
 impl Dataset {
     /// Opens a folder and checks every file against every other (sizes, ranges, order), not the
     /// checksums: `tagwalk verify` does that.
-    pub fn open(folder: &std::path::Path) -> crate::error::Result<Dataset> {
-        let _ = folder;
-        todo!()
+    pub fn open(folder: &Path) -> Result<Dataset> {
+        open::open(folder)
     }
 
-    pub fn folder(&self) -> &std::path::Path {
-        todo!()
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// SHA-256 of the manifest, hex: what a resumed run compares.
     pub fn fingerprint(&self) -> String {
-        todo!()
+        self.fingerprint.clone()
     }
 
+    /// Samples a second.
     pub fn sample_rate(&self) -> u32 {
-        todo!()
+        self.manifest.sample_rate
     }
 
     pub fn songs(&self) -> usize {
-        let _ = self.private;
-        todo!()
+        self.manifest.songs
     }
 
-    pub fn name(&self, _song: usize) -> &str {
-        todo!()
+    pub fn name(&self, song: usize) -> &str {
+        self.song_names.get(song)
     }
 
-    /// The song of this name: exactly, else by unique file stem.
-    pub fn find(&self, _name: &str) -> crate::error::Result<usize> {
-        todo!()
+    /// The song of this name: exactly, else by unique file stem. Goes through all names: for what
+    /// people type, not for tables.
+    pub fn find(&self, name: &str) -> Result<usize> {
+        if let Some(song) = (0..self.songs()).find(|&song| self.name(song) == name) {
+            return Ok(song);
+        }
+        let mut same = (0..self.songs()).filter(|&song| stem(self.name(song)) == stem(name));
+        match (same.next(), same.next()) {
+            (Some(song), None) => Ok(song),
+            (Some(one), Some(other)) => {
+                let what = format!("{name:?} may be {:?} or {:?}", self.name(one), self.name(other));
+                Err(Error::input(&self.folder, what).help("Give the song's whole name."))
+            }
+            (None, _) => Err(Error::input(&self.folder, format!("no song {name:?}"))
+                .help("A song's name is its file's path under the folder of audio, as in the tags file.")),
+        }
     }
 
     pub fn vocabulary(&self) -> &[String] {
-        todo!()
+        &self.manifest.vocabulary
     }
 
-    /// Tag bits of a song.
-    pub fn tag_bits(&self, _song: usize) -> &[u8] {
-        todo!()
+    /// Tag bits of a song: bit t % 8 of byte t / 8.
+    pub fn tag_bits(&self, song: usize) -> &[u8] {
+        let width = self.tags.shape()[1];
+        &self.tags[song * width..(song + 1) * width]
     }
 
     pub fn has_tag(&self, song: usize, tag: usize) -> bool {
@@ -102,35 +180,50 @@ impl Dataset {
     }
 
     /// Samples of a song's audio; 0 where it has none. Touches no audio.
-    pub fn samples(&self, _song: usize) -> usize {
-        todo!()
+    pub fn samples(&self, song: usize) -> usize {
+        self.audio[3 * song + 2] as usize
     }
 
     /// A song's audio; empty where it has none.
-    pub fn wave(&self, _song: usize) -> &[i16] {
-        todo!()
+    pub fn wave(&self, song: usize) -> &[i16] {
+        let [shard, first, samples] = [0, 1, 2].map(|i| self.audio[3 * song + i] as usize);
+        if samples == 0 { &[] } else { &self.waves[shard][first..first + samples] }
     }
 
-    pub fn split(&self, _song: usize) -> Split {
-        todo!()
+    pub fn split(&self, song: usize) -> Split {
+        match self.splits[song] {
+            1 => Split::Train,
+            2 => Split::Valid,
+            3 => Split::Test,
+            _ => Split::None,
+        }
     }
 
     /// The group's number, `None` where the song has none.
-    pub fn group(&self, _song: usize) -> Option<u32> {
-        todo!()
+    pub fn group(&self, song: usize) -> Option<u32> {
+        Some(self.groups[song]).filter(|&group| group != u32::MAX)
     }
 
-    pub fn group_name(&self, _group: u32) -> &str {
-        todo!()
+    pub fn group_name(&self, group: u32) -> &str {
+        self.group_names.get(group as usize)
     }
 
     /// Songs of each playlist, in order.
     pub fn playlists(&self) -> Rows<'_> {
-        todo!()
+        Rows { offsets: &self.playlists.0, values: &self.playlists.1 }
     }
 
     /// Playlists of each song, ascending, each once.
     pub fn memberships(&self) -> Rows<'_> {
-        todo!()
+        Rows { offsets: &self.memberships.0, values: &self.memberships.1 }
+    }
+}
+
+/// A name without its folders and its extension.
+fn stem(name: &str) -> &str {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    match file.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => file,
     }
 }

@@ -1,1 +1,169 @@
-//! The CPU device: one block of memory, the kernels in Rust.
+//! The CPU device: a plan in one block of memory, its calls one after the other on a pool of threads.
+
+use std::time::Instant;
+
+use memmap2::MmapMut;
+
+use super::{Program, Ticket};
+use crate::error::{Error, Result};
+use crate::kernels::cpu::{Arguments, Place};
+use crate::plan::memory::{Block, block};
+use crate::plan::{Plan, Run, TensorId};
+use crate::tensor::Role;
+
+/// What each of the two runs submitted last left in the output tensors.
+const KEPT: u64 = 2;
+
+/// A plan in memory.
+pub struct CpuProgram {
+    plan: Plan,
+    block: Block,
+    memory: MmapMut,
+    workspace: MmapMut,
+    workspace_each: usize,
+    /// Places of the operands of each call.
+    places: Vec<Vec<Place>>,
+    pool: rayon::ThreadPool,
+    tickets: u64,
+    /// Copies of the outputs, `KEPT` a tensor; empty for others.
+    outputs: Vec<Vec<u8>>,
+    seconds: Vec<f64>,
+}
+
+/// Loads a plan; `threads` 0 takes one a core.
+pub fn load(plan: Plan, threads: usize) -> Result<CpuProgram> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|i| format!("kernel-{i}"))
+        .build()
+        .map_err(|e| Error::device(format!("cannot start the threads: {e}")))?;
+    let block = block(&plan);
+    let mut memory = zeroed(block.bytes)?;
+    let workspace_each = plan.steps.iter().map(|s| s.kernel.workspace()).max().unwrap_or(0).next_multiple_of(1024);
+    let workspace = zeroed(workspace_each * pool.current_num_threads() * size_of::<f32>())?;
+    let base = memory.as_mut_ptr();
+    let places = plan
+        .steps
+        .iter()
+        .map(|step| {
+            step.operands
+                .iter()
+                .map(|view| {
+                    let size = plan.tensors[view.tensor.0].dtype.bytes();
+                    let at = block.offsets[view.tensor.0] + view.offset * size;
+                    assert!(at + view.length * size <= block.bytes);
+                    // SAFETY: inside the block by the line above.
+                    Place { pointer: unsafe { base.add(at) }, length: view.length * size }
+                })
+                .collect()
+        })
+        .collect();
+    let outputs =
+        plan.tensors.iter().map(|t| vec![0; if t.role == Role::Output { KEPT as usize * t.bytes() } else { 0 }]).collect();
+    let calls = plan.steps.len();
+    Ok(CpuProgram {
+        plan,
+        block,
+        memory,
+        workspace,
+        workspace_each,
+        places,
+        pool,
+        tickets: 0,
+        outputs,
+        seconds: Vec::with_capacity(calls),
+    })
+}
+
+/// Zeroed memory, huge pages asked for: without them a step takes half a million page faults, and
+/// every pass over z misses the TLB.
+fn zeroed(bytes: usize) -> Result<MmapMut> {
+    let memory = MmapMut::map_anon(bytes.max(1).next_multiple_of(2 << 20))
+        .map_err(|e| Error::device(format!("cannot get {} MiB of memory: {e}", bytes >> 20)).help("Take a smaller --batch."))?;
+    #[cfg(target_os = "linux")]
+    let _ = memory.advise(memmap2::Advice::HugePage); // Only a wish: kernels without them serve small pages.
+    Ok(memory)
+}
+
+impl CpuProgram {
+    fn bytes(&mut self, tensor: TensorId) -> &mut [u8] {
+        let at = self.block.offsets[tensor.0];
+        let length = self.plan.tensors[tensor.0].bytes();
+        &mut self.memory[at..at + length]
+    }
+
+    /// Threads that run the kernels.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Runs `work` on the kernels' threads, for what goes on beside a step.
+    pub fn pool(&self) -> &rayon::ThreadPool {
+        &self.pool
+    }
+}
+
+impl Program for CpuProgram {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn upload(&mut self, tensor: TensorId, bytes: &[u8]) -> Result<()> {
+        let role = self.plan.tensors[tensor.0].role;
+        assert!(!matches!(role, Role::Temporary | Role::Output), "upload to {}", self.plan.tensors[tensor.0].name);
+        self.bytes(tensor).copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn submit(&mut self, run: Run) -> Result<Ticket> {
+        self.seconds.clear();
+        let each = self.workspace_each;
+        let (steps, places, workspace, seconds) = (&self.plan.steps, &self.places, &mut self.workspace, &mut self.seconds);
+        self.pool.install(|| {
+            for (step, places) in steps.iter().zip(places).filter(|(s, _)| run.holds(s.section)) {
+                let start = Instant::now();
+                // SAFETY: the plan's block keeps written operands apart from all others of a call
+                // (they are alive at the same time), `self` is borrowed until the calls end, and
+                // the workspace has a piece a thread of the pool.
+                let args = unsafe { Arguments::new(places, bytemuck::cast_slice_mut(workspace), each) };
+                step.kernel.run(&args);
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+        });
+        self.tickets += 1;
+        for i in 0..self.plan.tensors.len() {
+            if self.plan.tensors[i].role == Role::Output {
+                let bytes = self.plan.tensors[i].bytes();
+                let at = (self.tickets % KEPT) as usize * bytes;
+                let mut copies = std::mem::take(&mut self.outputs[i]);
+                copies[at..at + bytes].copy_from_slice(self.bytes(TensorId(i)));
+                self.outputs[i] = copies;
+            }
+        }
+        Ok(Ticket(self.tickets))
+    }
+
+    fn output(&mut self, ticket: Ticket, tensor: TensorId, bytes: &mut [u8]) -> Result<()> {
+        assert!(ticket.0 + KEPT > self.tickets && ticket.0 <= self.tickets, "the run of this ticket is too long ago");
+        let at = (ticket.0 % KEPT) as usize * bytes.len();
+        bytes.copy_from_slice(&self.outputs[tensor.0][at..at + bytes.len()]);
+        Ok(())
+    }
+
+    fn download(&mut self, tensor: TensorId, bytes: &mut [u8]) -> Result<()> {
+        bytes.copy_from_slice(self.bytes(tensor));
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn timings(&mut self) -> Result<Vec<f64>> {
+        Ok(self.seconds.clone())
+    }
+
+    fn memory(&self) -> usize {
+        self.memory.len() + self.workspace.len()
+    }
+}

@@ -13,6 +13,10 @@ pub struct Place {
     pub length: usize,
 }
 
+// SAFETY: a place is only an address; `Arguments` says who may touch what lies there.
+unsafe impl Send for Place {}
+unsafe impl Sync for Place {}
+
 /// The operands of one call, in the order of [`super::Kernel::operands`], and the threads'
 /// working spaces.
 pub struct Arguments<'a> {

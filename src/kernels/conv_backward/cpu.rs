@@ -1,19 +1,435 @@
-//! `conv_backward` in Rust.
+//! `conv_backward` in Rust: one pass over z, p and dy. A block makes its rows of `a` and of dz once,
+//! then both products; the input's gradient ends with the mask and the sums of the layer below.
 
-use super::{Arguments, ConvBackward};
+use rayon::prelude::*;
 
-pub fn run(_kernel: &ConvBackward, _args: &Arguments) {
-    todo!()
+use super::{Arguments, ConvBackward, Places, Source};
+use crate::kernels::blocks::{Block, Cut, Reader, gather};
+use crate::kernels::conv::{Conv, norm};
+use crate::kernels::cpu::Shared;
+use crate::kernels::products::{Product, Simd, Work, product};
+
+pub fn tiles(kernel: &ConvBackward) -> usize {
+    Cut::of(&kernel.conv).jobs
 }
 
-pub fn tiles(_kernel: &ConvBackward) -> usize {
-    todo!()
+pub fn weight_parts(kernel: &ConvBackward) -> usize {
+    // Rows of a part are filled up to whole panels, so more parts may be needed than jobs.
+    let c = &kernel.conv;
+    (tiles(kernel) * padded(kernel, c.cout)).div_ceil(c.cout)
 }
 
-pub fn weight_parts(_kernel: &ConvBackward) -> usize {
-    todo!()
+/// Channels filled up to whole panels.
+fn padded(kernel: &ConvBackward, channels: usize) -> usize {
+    channels.next_multiple_of(kernel.choice.isa().width())
 }
 
-pub fn workspace(_kernel: &ConvBackward) -> usize {
-    todo!()
+/// Room of a thread, in f32 values.
+struct Room {
+    /// Rows of `a`.
+    gathered: usize,
+    /// Rows of dz, compact, with those that the input's gradient needs on both sides.
+    dz: usize,
+    /// Rows of dz by tap, where a row of its own is needed for every input position.
+    spread: usize,
+    /// Rows of da.
+    da: usize,
+    /// A row of `a`, and a window's gradient still to be given away.
+    row: usize,
+    /// The sums of the layer below: a job's and a block's.
+    sums: usize,
+}
+
+/// Whether the input's gradient can run along the compact rows of dz: long layers with stride 1.
+fn overlapping(cut: &Cut, conv: &Conv) -> bool {
+    !cut.short && conv.stride == 1
+}
+
+/// The most input positions that a block owns.
+fn owned(cut: &Cut, conv: &Conv) -> usize {
+    if cut.short {
+        cut.rows(conv).div_ceil(conv.length()) * conv.input
+    } else {
+        // The first block of a clip owns what lies before, the last what lies behind.
+        cut.rows(conv) * conv.stride + conv.taps + conv.stride
+    }
+}
+
+fn room(kernel: &ConvBackward) -> Room {
+    let conv = &kernel.conv;
+    let cut = Cut::of(conv);
+    let wave = matches!(kernel.source, Source::Wave { .. });
+    let stride = padded(kernel, conv.cout);
+    let owned = if wave { 0 } else { owned(&cut, conv) };
+    let round = |n: usize| n.next_multiple_of(16);
+    Room {
+        gathered: round(cut.gathered(conv)),
+        dz: round((cut.rows(conv) + 3 * (conv.taps + 1)) * stride),
+        spread: if wave || overlapping(&cut, conv) { 0 } else { round(owned * conv.taps * stride) },
+        da: round(owned * padded(kernel, conv.cin)),
+        row: round(conv.cin.max(conv.cout)),
+        sums: round(kernel.sums() * conv.cin),
+    }
+}
+
+pub fn workspace(kernel: &ConvBackward) -> usize {
+    let r = room(kernel);
+    r.gathered + r.dz + r.spread + r.da + r.row + 2 * r.sums
+}
+
+pub fn run(kernel: &ConvBackward, args: &Arguments) {
+    let cut = Cut::of(&kernel.conv);
+    (0..cut.jobs).into_par_iter().for_each(|job| kernel.choice.isa().run(Job { kernel, args, cut, job }));
+    join_weights(kernel, args, cut.jobs);
+}
+
+/// Adds the jobs' parts of dw in their order: the same bits on any number of threads.
+fn join_weights(kernel: &ConvBackward, args: &Arguments, jobs: usize) {
+    let conv = &kernel.conv;
+    let at = kernel.places();
+    let (parts, out) = (args.write(at.weight_partials), args.write(at.weights_gradient));
+    let (rows, c, stride) = (conv.taps * conv.cin, conv.cout, padded(kernel, conv.cout));
+    (0..rows).into_par_iter().with_min_len(16).for_each(|row| {
+        // SAFETY: rows are disjoint, and nobody writes the parts any more.
+        let out = unsafe { out.range(row * c..(row + 1) * c) };
+        for job in 0..jobs {
+            let start = (job * rows + row) * stride;
+            // SAFETY: as above.
+            let part = unsafe { parts.range(start..start + c) };
+            if job == 0 {
+                out.copy_from_slice(part);
+            } else {
+                out.iter_mut().zip(part).for_each(|(sum, v)| *sum += *v);
+            }
+        }
+    });
+}
+
+struct Job<'a, 'b> {
+    kernel: &'a ConvBackward,
+    args: &'a Arguments<'b>,
+    cut: Cut,
+    job: usize,
+}
+
+impl Work for Job<'_, '_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Job { kernel, args, cut, job } = self;
+        let conv = &kernel.conv;
+        let at = kernel.places();
+        let reader = Reader::new(&kernel.source, args);
+        let room = room(kernel);
+        let width = S::LANES * S::VECTORS;
+        let stride = padded(kernel, conv.cout);
+        // SAFETY: once a task.
+        let space = unsafe { args.workspace() };
+        let (rows, space) = space.split_at_mut(room.gathered);
+        let (dz, space) = space.split_at_mut(room.dz);
+        let (spread, space) = space.split_at_mut(room.spread);
+        let (da, space) = space.split_at_mut(room.da);
+        let (row, space) = space.split_at_mut(room.row);
+        let (sums, space) = space.split_at_mut(room.sums);
+        let block_sums = &mut space[..room.sums];
+        sums.fill(0.0);
+
+        let depth = conv.taps * conv.cin;
+        let part_length = depth * stride;
+        // SAFETY: a job owns its part.
+        let part = unsafe { args.write(at.weight_partials).range(job * part_length..(job + 1) * part_length) };
+        let maker = Dz::new(kernel, args, &at);
+        let mut first_block = true;
+        for b in cut.job(job) {
+            let block = cut.block(conv, b);
+            gather(&reader, conv, &cut, &block, rows);
+            let owned = Owned::of(&cut, conv, &block);
+            let slab = if at.weights.is_some() { owned.slab(&cut, conv, &block) } else { Slab::whole(&block) };
+            for (i, clip) in block.clips.clone().enumerate() {
+                slab.fill(&maker, conv, clip, stride, &mut dz[i * slab.rows * stride..], row);
+            }
+            let own_rows = &dz[slab.place(block.positions.start as isize) * stride..];
+            let count = block.clips.len() * block.positions.len();
+            // SAFETY: `rows` holds `count` rows, `dz` too, the part `depth` rows of `stride`.
+            unsafe {
+                product::<S>(&Product {
+                    rows: depth,
+                    depth: count,
+                    panels: stride / width,
+                    a: rows.as_ptr(),
+                    a_row: 1,
+                    a_depth: cut.row_stride(conv),
+                    b: own_rows.as_ptr(),
+                    b_panel: width,
+                    b_depth: stride,
+                    c: part.as_mut_ptr(),
+                    c_row: stride,
+                    accumulate: !first_block,
+                });
+            }
+            first_block = false;
+            let Some(weights) = at.weights else { continue };
+
+            let da_stride = padded(kernel, conv.cin);
+            let (a, a_row) = if overlapping(&cut, conv) {
+                // Input position j's taps begin at dz of position j + pad − (taps − 1).
+                let start = (owned.positions.start + conv.padding[0]) as isize - (conv.taps as isize - 1);
+                (dz[slab.place(start) * stride..].as_ptr(), stride)
+            } else {
+                spread_rows(conv, &owned, &slab, block.clips.len(), stride, dz, spread);
+                (spread.as_ptr(), conv.taps * stride)
+            };
+            // The packed weights' rows are (tap', cout); where dz's rows are longer, a product a tap.
+            let reduced = conv.taps * conv.cout;
+            let (products, depth) = if stride == conv.cout { (1, reduced) } else { (conv.taps, conv.cout) };
+            for k in 0..products {
+                // SAFETY: sizes as `room` has them.
+                unsafe {
+                    product::<S>(&Product {
+                        rows: block.clips.len() * owned.positions.len(),
+                        depth,
+                        panels: da_stride / width,
+                        a: a.add(k * stride),
+                        a_row,
+                        a_depth: 1,
+                        b: args.read(weights).as_ptr().add(k * conv.cout * width),
+                        b_panel: reduced * width,
+                        b_depth: width,
+                        c: da.as_mut_ptr(),
+                        c_row: da_stride,
+                        accumulate: k > 0,
+                    });
+                }
+            }
+            block_sums.fill(0.0);
+            let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.write(p)) };
+            for (i, clip) in block.clips.clone().enumerate() {
+                let first = i * owned.positions.len();
+                below.finish(clip, &owned, &da[first * da_stride..], da_stride, row, block_sums);
+            }
+            sums.iter_mut().zip(block_sums.iter()).for_each(|(sum, v)| *sum += *v);
+        }
+        if let Some(partials) = at.below_partials {
+            let n = kernel.sums() * conv.cin;
+            // SAFETY: a job owns its tile.
+            unsafe { args.write(partials).range(job * n..(job + 1) * n) }.copy_from_slice(&sums[..n]);
+        }
+    }
+}
+
+/// Input positions whose gradient a block makes: every one belongs to exactly one block.
+struct Owned {
+    positions: std::ops::Range<usize>,
+}
+
+impl Owned {
+    fn of(cut: &Cut, conv: &Conv, block: &Block) -> Owned {
+        if cut.short {
+            return Owned { positions: 0..conv.input };
+        }
+        let start = if block.positions.start == 0 { 0 } else { (block.positions.start * conv.stride).min(conv.input) };
+        let end = if block.last { conv.input } else { (block.positions.end * conv.stride).min(conv.input) };
+        Owned { positions: start..end }
+    }
+
+    /// The rows of dz that these and the block's own positions need.
+    fn slab(&self, cut: &Cut, conv: &Conv, block: &Block) -> Slab {
+        if cut.short {
+            return Slab::whole(block);
+        }
+        let (taps, pad, stride) = (conv.taps as isize, conv.padding[0] as isize, conv.stride as isize);
+        let low = (self.positions.start as isize + pad - (taps - 1)).div_euclid(stride);
+        let high = (self.positions.end as isize + pad - 1).div_euclid(stride) + 1;
+        Slab::between(low.min(block.positions.start as isize), high.max(block.positions.end as isize))
+    }
+}
+
+/// Consecutive positions of dz; those outside the layer are rows of zeros.
+struct Slab {
+    start: isize,
+    rows: usize,
+}
+
+impl Slab {
+    fn between(start: isize, end: isize) -> Slab {
+        Slab { start, rows: (end - start) as usize }
+    }
+
+    fn whole(block: &Block) -> Slab {
+        Slab::between(block.positions.start as isize, block.positions.end as isize)
+    }
+
+    /// Which row holds position `l`.
+    fn place(&self, l: isize) -> usize {
+        (l - self.start) as usize
+    }
+
+    #[inline(always)]
+    fn fill(&self, maker: &Dz, conv: &Conv, clip: usize, stride: usize, out: &mut [f32], open: &mut [f32]) {
+        let end = self.start + self.rows as isize;
+        let real = self.start.max(0) as usize..end.min(conv.length() as isize) as usize;
+        let (before, rest) = out[..self.rows * stride].split_at_mut(self.place(real.start as isize) * stride);
+        let (inside, behind) = rest.split_at_mut(real.len() * stride);
+        before.fill(0.0);
+        behind.fill(0.0);
+        maker.rows(conv, clip, real, stride, inside, open);
+    }
+}
+
+/// A row (tap', cout) for every owned input position: dz of the position that tap reads it, or 0.
+#[inline(always)]
+fn spread_rows(conv: &Conv, owned: &Owned, slab: &Slab, clips: usize, stride: usize, dz: &[f32], spread: &mut [f32]) {
+    let mut rows = spread.chunks_exact_mut(stride);
+    for clip in 0..clips {
+        for j in owned.positions.clone() {
+            for tap in (0..conv.taps).rev() {
+                let row = rows.next().expect("room for every tap of every input position");
+                let at = (j + conv.padding[0]) as isize - tap as isize;
+                let l = at.div_euclid(conv.stride as isize);
+                if at % conv.stride as isize == 0 && l >= 0 && (l as usize) < conv.length() {
+                    row.copy_from_slice(&dz[(clip * slab.rows + slab.place(l)) * stride..][..stride]);
+                } else {
+                    row.fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// Makes rows of dz.
+struct Dz<'a> {
+    z: &'a [f32],
+    p: Option<&'a [f32]>,
+    dy: &'a [f32],
+    coefficients: &'a [f32],
+}
+
+impl<'a> Dz<'a> {
+    fn new(_kernel: &ConvBackward, args: &Arguments<'a>, at: &Places) -> Dz<'a> {
+        Dz { z: args.read(at.z), p: at.p.map(|p| args.read(p)), dy: args.read(at.dy), coefficients: args.read(at.coefficients) }
+    }
+
+    /// dz at `positions` of `clip`, a row of `stride` each; `open` is room for a row.
+    #[inline(always)]
+    fn rows(
+        &self,
+        conv: &Conv,
+        clip: usize,
+        positions: std::ops::Range<usize>,
+        stride: usize,
+        out: &mut [f32],
+        open: &mut [f32],
+    ) {
+        let (c, windows) = (conv.cout, conv.windows);
+        let (s, c0, c1) = (&self.coefficients[..c], &self.coefficients[c..2 * c], &self.coefficients[2 * c..3 * c]);
+        let open = &mut open[..c];
+        let z = |l: usize| &self.z[(clip * windows.length + l) * c..][..c];
+        let mut l = positions.start;
+        while l < positions.end {
+            let Some(w) = windows.window_of(l) else {
+                // In no window: no gradient comes down, the statistics' part remains.
+                let out = &mut out[(l - positions.start) * stride..][..stride];
+                let z = z(l);
+                for i in 0..c {
+                    out[i] = c0[i] + c1[i] * z[i];
+                }
+                out[c..].fill(0.0);
+                l += 1;
+                continue;
+            };
+            let dy = &self.dy[(clip * windows.count + w) * c..][..c];
+            for i in 0..c {
+                open[i] = s[i] * dy[i];
+            }
+            let Some(p) = self.p else {
+                let out = &mut out[(l - positions.start) * stride..][..stride];
+                let z = z(l);
+                for i in 0..c {
+                    out[i] = open[i] + c0[i] + c1[i] * z[i];
+                }
+                out[c..].fill(0.0);
+                l += 1;
+                continue;
+            };
+            let p = &p[(clip * windows.count + w) * c..][..c];
+            // The first position that equals p takes the window's gradient; earlier ones than
+            // asked for are looked at, not written.
+            let window = windows.positions(w);
+            l = window.end;
+            for m in window {
+                let z = z(m);
+                if m < positions.start || m >= positions.end {
+                    for i in 0..c {
+                        open[i] = if z[i] == p[i] { 0.0 } else { open[i] };
+                    }
+                    continue;
+                }
+                let out = &mut out[(m - positions.start) * stride..][..stride];
+                let (row, rest) = out.split_at_mut(c);
+                for i in 0..c {
+                    let taken = z[i] == p[i];
+                    row[i] = c0[i] + c1[i] * z[i] + if taken { open[i] } else { 0.0 };
+                    open[i] = if taken { 0.0 } else { open[i] };
+                }
+                rest.fill(0.0);
+            }
+        }
+    }
+}
+
+/// The end of the input's gradient: the mask of the layer below, and that layer's sums.
+struct Below<'a, 'b> {
+    conv: &'a Conv,
+    reader: &'a Reader<'b>,
+    dy: Option<Shared<'b, f32>>,
+}
+
+impl Below<'_, '_> {
+    /// Adds a clip's owned positions to `sums` `[sum, cin]` and writes their dy'; `row` is room for
+    /// a row of `a`.
+    #[inline(always)]
+    fn finish(&self, clip: usize, owned: &Owned, da: &[f32], stride: usize, row: &mut [f32], sums: &mut [f32]) {
+        let (conv, c) = (self.conv, self.conv.cin);
+        for (j, da) in owned.positions.clone().zip(da.chunks_exact(stride)) {
+            let da = &da[..c];
+            match self.reader {
+                Reader::Below { below, norm: n } => {
+                    let p = &below[(clip * conv.input + j) * c..][..c];
+                    let [scale, shift, mean, r] = [norm::SCALE, norm::SHIFT, norm::MEAN, norm::R].map(|k| &n[k * c..][..c]);
+                    let at = (clip * conv.input + j) * c;
+                    let dy = self.dy.as_ref().expect("a stored layer below takes its gradient");
+                    // SAFETY: every input position is owned by one block.
+                    let dy = unsafe { dy.range(at..at + c) };
+                    let (sum, sum_normal) = sums.split_at_mut(c);
+                    let sum_normal = &mut sum_normal[..c];
+                    for i in 0..c {
+                        let masked = if scale[i] * p[i] + shift[i] > 0.0 { da[i] } else { 0.0 };
+                        dy[i] = masked;
+                        sum[i] += masked;
+                        sum_normal[i] += masked * ((p[i] - mean[i]) * r[i]);
+                    }
+                }
+                Reader::FirstLayer { layer, .. } => {
+                    let mut patch = [0.0f32; 9];
+                    let patch = &mut patch[..layer.kernel];
+                    self.reader.patch(clip, j, patch);
+                    let row = &mut row[..c];
+                    self.reader.row(clip, j, conv, row);
+                    for i in 0..c {
+                        row[i] = if row[i] > 0.0 { da[i] } else { 0.0 };
+                    }
+                    let mut sums = sums.chunks_exact_mut(c);
+                    for (x, sum) in patch.iter().zip(&mut sums) {
+                        for i in 0..c {
+                            sum[i] += x * row[i];
+                        }
+                    }
+                    let sum = sums.next().expect("a sum a tap and one more");
+                    for i in 0..c {
+                        sum[i] += row[i];
+                    }
+                }
+                Reader::Wave { .. } => unreachable!("a wave has no gradient"),
+            }
+        }
+    }
 }

@@ -1,15 +1,211 @@
-//! `conv_forward` in Rust.
+//! `conv_forward` in Rust: a job's blocks one after the other, each from the rows of the layer below
+//! to z, p and the statistics while it is in the cache.
 
-use super::{Arguments, ConvForward};
+use rayon::prelude::*;
 
-pub fn run(_kernel: &ConvForward, _args: &Arguments) {
-    todo!()
+use super::{Arguments, ConvForward, Places};
+use crate::kernels::blocks::{Block, Cut, Reader, gather};
+use crate::kernels::cpu::Shared;
+use crate::kernels::pooling::replaces;
+use crate::kernels::products::{Product, Simd, Work, product};
+
+pub fn tiles(kernel: &ConvForward) -> usize {
+    Cut::of(&kernel.conv).jobs
 }
 
-pub fn tiles(_kernel: &ConvForward) -> usize {
-    todo!()
+/// Room of a thread: gathered rows, z of a block, the job's statistics and a block's.
+struct Room {
+    gathered: usize,
+    z: usize,
+    statistics: usize,
 }
 
-pub fn workspace(_kernel: &ConvForward) -> usize {
-    todo!()
+fn room(kernel: &ConvForward) -> Room {
+    let cut = Cut::of(&kernel.conv);
+    Room {
+        gathered: cut.gathered(&kernel.conv).next_multiple_of(16),
+        z: (cut.rows(&kernel.conv) * padded(kernel)).next_multiple_of(16),
+        statistics: kernel.conv.cout.next_multiple_of(16),
+    }
+}
+
+/// Output channels filled up to whole panels.
+fn padded(kernel: &ConvForward) -> usize {
+    kernel.conv.cout.next_multiple_of(kernel.choice.isa().width())
+}
+
+pub fn workspace(kernel: &ConvForward) -> usize {
+    let room = room(kernel);
+    room.gathered + room.z + 4 * room.statistics
+}
+
+pub fn run(kernel: &ConvForward, args: &Arguments) {
+    let cut = Cut::of(&kernel.conv);
+    (0..cut.jobs).into_par_iter().for_each(|job| kernel.choice.isa().run(Job { kernel, args, cut, job }));
+}
+
+struct Job<'a, 'b> {
+    kernel: &'a ConvForward,
+    args: &'a Arguments<'b>,
+    cut: Cut,
+    job: usize,
+}
+
+impl Work for Job<'_, '_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Job { kernel, args, cut, job } = self;
+        let conv = &kernel.conv;
+        let Places { weights, gamma, z, p, partials } = kernel.places();
+        let (weights, gamma) = (args.read(weights), gamma.map(|g| args.read(g)));
+        let (z, p, partials) = (z.map(|z| args.write(z)), p.map(|p| args.write(p)), partials.map(|s| args.write(s)));
+        let reader = Reader::new(&kernel.source, args);
+        let (c, stride) = (conv.cout, padded(kernel));
+        let room = room(kernel);
+        // SAFETY: once a task.
+        let space = unsafe { args.workspace() };
+        let (rows, space) = space.split_at_mut(room.gathered);
+        let (tile, space) = space.split_at_mut(room.z);
+        let mut statistics = Statistics::new(space, c, room.statistics);
+        for b in cut.job(job) {
+            let block = cut.block(conv, b);
+            gather(&reader, conv, &cut, &block, rows);
+            let count = block.clips.len() * block.positions.len();
+            let depth = conv.taps * conv.cin;
+            // SAFETY: sizes as `room` has them; the panels hold `depth` rows each.
+            unsafe {
+                product::<S>(&Product {
+                    rows: count,
+                    depth,
+                    panels: stride / (S::LANES * S::VECTORS),
+                    a: rows.as_ptr(),
+                    a_row: cut.row_stride(conv),
+                    a_depth: 1,
+                    b: weights.as_ptr(),
+                    b_panel: depth * S::LANES * S::VECTORS,
+                    b_depth: S::LANES * S::VECTORS,
+                    c: tile.as_mut_ptr(),
+                    c_row: stride,
+                    accumulate: false,
+                });
+            }
+            if partials.is_some() {
+                statistics.add(&tile[..count * stride], stride, count);
+            }
+            if let Some(z) = &z {
+                // SAFETY: blocks own disjoint positions.
+                unsafe { write_rows::<S>(z, conv, &block, tile, stride) };
+            }
+            if let (Some(p), Some(gamma)) = (&p, gamma) {
+                for (i, clip) in block.clips.clone().enumerate() {
+                    let first = i * block.positions.len();
+                    for w in block.windows.clone() {
+                        let at = (clip * conv.windows.count + w) * c;
+                        // SAFETY: blocks own disjoint windows.
+                        let held = unsafe { p.range(at..at + c) };
+                        let mut positions =
+                            conv.windows.positions(w).map(|l| &tile[(first + l - block.positions.start) * stride..][..c]);
+                        held.copy_from_slice(positions.next().expect("windows are not empty"));
+                        for row in positions {
+                            for i in 0..c {
+                                held[i] = if replaces(row[i], held[i], gamma[i]) { row[i] } else { held[i] };
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(partials) = partials {
+            // SAFETY: a job owns its tile.
+            statistics.write(unsafe { partials.range(job * 3 * c..(job + 1) * 3 * c) });
+        }
+        // SAFETY: orders the streaming stores before the job's end is seen.
+        unsafe { S::fence() };
+    }
+}
+
+/// Writes a block's rows of z, past the caches where whole vectors fit: nobody reads z before
+/// backward.
+///
+/// # Safety
+/// The block's positions are this task's alone.
+#[inline(always)]
+unsafe fn write_rows<S: Simd>(z: &Shared<f32>, conv: &crate::kernels::conv::Conv, block: &Block, tile: &[f32], stride: usize) {
+    let c = conv.cout;
+    for (i, clip) in block.clips.clone().enumerate() {
+        for (j, l) in block.positions.clone().enumerate() {
+            let row = &tile[(i * block.positions.len() + j) * stride..][..c];
+            let at = (clip * conv.length() + l) * c;
+            // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
+            unsafe {
+                let out = z.range(at..at + c);
+                if c % 16 == 0 {
+                    for v in (0..c).step_by(S::LANES) {
+                        S::stream(out.as_mut_ptr().add(v), S::load(row.as_ptr().add(v)));
+                    }
+                } else {
+                    out.copy_from_slice(row);
+                }
+            }
+        }
+    }
+}
+
+/// Count, mean and squared deviations a channel, a block at a time (Chan, Golub and LeVeque 1983).
+struct Statistics<'a> {
+    count: f32,
+    mean: &'a mut [f32],
+    squares: &'a mut [f32],
+    block_mean: &'a mut [f32],
+    block_squares: &'a mut [f32],
+}
+
+impl<'a> Statistics<'a> {
+    fn new(space: &'a mut [f32], channels: usize, each: usize) -> Statistics<'a> {
+        let mut parts = space.chunks_exact_mut(each).map(|s| &mut s[..channels]);
+        let mut next = || parts.next().expect("room for four");
+        let (mean, squares, block_mean, block_squares) = (next(), next(), next(), next());
+        mean.fill(0.0);
+        squares.fill(0.0);
+        Statistics { count: 0.0, mean, squares, block_mean, block_squares }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, tile: &[f32], stride: usize, count: usize) {
+        let c = self.mean.len();
+        let n = count as f32;
+        let (bm, bs) = (&mut self.block_mean[..c], &mut self.block_squares[..c]);
+        bm.fill(0.0);
+        bs.fill(0.0);
+        for row in tile.chunks_exact(stride) {
+            for i in 0..c {
+                bm[i] += row[i];
+            }
+        }
+        for m in bm.iter_mut() {
+            *m /= n;
+        }
+        for row in tile.chunks_exact(stride) {
+            for i in 0..c {
+                let d = row[i] - bm[i];
+                bs[i] += d * d;
+            }
+        }
+        let total = self.count + n;
+        let (to_mean, to_squares) = (n / total, self.count * n / total);
+        for i in 0..c {
+            let d = bm[i] - self.mean[i];
+            self.mean[i] += d * to_mean;
+            self.squares[i] += bs[i] + d * d * to_squares;
+        }
+        self.count = total;
+    }
+
+    /// `[3, channel]`: count, mean, squared deviations.
+    fn write(&self, out: &mut [f32]) {
+        let c = self.mean.len();
+        out[..c].fill(self.count);
+        out[c..2 * c].copy_from_slice(self.mean);
+        out[2 * c..].copy_from_slice(self.squares);
+    }
 }

@@ -1,7 +1,44 @@
-//! `dense_backward` in Rust.
+//! `dense_backward` in Rust: features in chunks for dw, clips for dy.
+
+use rayon::prelude::*;
 
 use super::{Arguments, DenseBackward};
+use crate::kernels::conv::norm;
 
-pub fn run(_kernel: &DenseBackward, _args: &Arguments) {
-    todo!()
+pub fn run(kernel: &DenseBackward, args: &Arguments) {
+    let (c, f, o) = (kernel.channels, kernel.features(), kernel.outputs);
+    let [below, normal, mask, weights, g] = [0, 1, 2, 3, 4].map(|i| args.read(i));
+    let [dw, dbias, dy, partials] = [5, 6, 7, 8].map(|i| args.write(i));
+    // a before dropout.
+    let affine = |b: usize, i: usize| normal[norm::SCALE * c + i % c] * below[b * f + i] + normal[norm::SHIFT * c + i % c];
+    (0..f).into_par_iter().with_min_len(16).for_each(|i| {
+        // SAFETY: a feature's row is this task's.
+        let row = unsafe { dw.range(i * o..(i + 1) * o) };
+        row.fill(0.0);
+        for b in 0..kernel.clips {
+            let a = affine(b, i).max(0.0) * mask[b * f + i];
+            if a != 0.0 {
+                row.iter_mut().zip(&g[b * o..]).for_each(|(sum, g)| *sum += a * g);
+            }
+        }
+    });
+    // SAFETY: the only slice of the operand.
+    let dbias = unsafe { dbias.all() };
+    dbias.fill(0.0);
+    for g in g.chunks_exact(o) {
+        dbias.iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
+    }
+    (0..kernel.clips).into_par_iter().for_each(|b| {
+        // SAFETY: a clip's rows are this task's.
+        let (dy, sums) = unsafe { (dy.range(b * f..(b + 1) * f), partials.range(b * 2 * c..(b + 1) * 2 * c)) };
+        sums.fill(0.0);
+        let g = &g[b * o..(b + 1) * o];
+        for i in 0..f {
+            let open = affine(b, i) > 0.0 && mask[b * f + i] != 0.0;
+            let da: f32 = if open { g.iter().zip(&weights[i * o..]).map(|(g, w)| g * w).sum() } else { 0.0 };
+            dy[i] = da * mask[b * f + i];
+            sums[i % c] += dy[i];
+            sums[c + i % c] += dy[i] * (below[b * f + i] - normal[norm::MEAN * c + i % c]) * normal[norm::R * c + i % c];
+        }
+    });
 }

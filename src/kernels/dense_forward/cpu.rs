@@ -1,7 +1,26 @@
-//! `dense_forward` in Rust.
+//! `dense_forward` in Rust: a clip a task.
+
+use rayon::prelude::*;
 
 use super::{Arguments, DenseForward};
+use crate::kernels::conv::norm;
 
-pub fn run(_kernel: &DenseForward, _args: &Arguments) {
-    todo!()
+pub fn run(kernel: &DenseForward, args: &Arguments) {
+    let (c, f, o) = (kernel.channels, kernel.features(), kernel.outputs);
+    let (below, normal) = (args.read(0), args.read(1));
+    let mask = kernel.masked.then(|| args.read(2));
+    let first = if kernel.masked { 3 } else { 2 };
+    let (weights, bias, logits) = (args.read(first), args.read(first + 1), args.write(first + 2));
+    (0..kernel.clips).into_par_iter().for_each(|b| {
+        // SAFETY: a clip's logits are this task's.
+        let out = unsafe { logits.range(b * o..(b + 1) * o) };
+        out.copy_from_slice(bias);
+        for i in 0..f {
+            let (scale, shift) = (normal[norm::SCALE * c + i % c], normal[norm::SHIFT * c + i % c]);
+            let a = (scale * below[b * f + i] + shift).max(0.0) * mask.map_or(1.0, |m| m[b * f + i]);
+            if a != 0.0 {
+                out.iter_mut().zip(&weights[i * o..]).for_each(|(z, w)| *z += a * w);
+            }
+        }
+    });
 }

@@ -1,7 +1,40 @@
-//! `pack_weights` in Rust.
+//! `pack_weights` in Rust: a panel a task.
 
-use super::{Arguments, PackWeights};
+use rayon::prelude::*;
 
-pub fn run(_kernel: &PackWeights, _args: &Arguments) {
-    todo!()
+use super::{Arguments, Layout, PackWeights, Product};
+
+pub fn run(kernel: &PackWeights, args: &Arguments) {
+    let p = &kernel.packing;
+    let (weights, packed) = (args.read(0), args.write(1));
+    let (reduced, given) = p.sides();
+    // The weight that output `j` takes from the reduced index `k`.
+    let at = |k: usize, j: usize| match p.product {
+        Product::Forward => k * p.cout + j,
+        Product::InputGradient => {
+            let (tap, o) = (p.taps - 1 - k / p.cout, k % p.cout);
+            (tap * p.cin + j) * p.cout + o
+        }
+    };
+    match p.layout {
+        // SAFETY: the only slice of the operand.
+        Layout::AsIs => unsafe { packed.all() }.copy_from_slice(weights),
+        Layout::Turned => {
+            // SAFETY: the only slice of the operand.
+            for (i, v) in unsafe { packed.all() }.iter_mut().enumerate() {
+                let (tap, o, c) = (i / (p.cout * p.cin), i / p.cin % p.cout, i % p.cin);
+                *v = weights[(tap * p.cin + c) * p.cout + o];
+            }
+        }
+        Layout::Panels { width } => (0..given.div_ceil(width)).into_par_iter().for_each(|n| {
+            // SAFETY: panels are disjoint.
+            let panel = unsafe { packed.range(n * reduced * width..(n + 1) * reduced * width) };
+            for (k, row) in panel.chunks_exact_mut(width).enumerate() {
+                for (j, v) in row.iter_mut().enumerate() {
+                    let j = n * width + j;
+                    *v = if j < given { weights[at(k, j)] } else { 0.0 };
+                }
+            }
+        }),
+    }
 }

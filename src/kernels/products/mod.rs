@@ -1,6 +1,21 @@
 //! The CPU's products: register tiles for each instruction set, chosen at run time.
+//!
+//! A kernel writes its work once, generic over [`Simd`], and [`Isa::run`] compiles and calls it
+//! for each instruction set, so that everything elementwise around a product uses the same
+//! vectors as the product itself.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+mod tile;
 
 use serde::{Deserialize, Serialize};
+
+pub use tile::{Product, product};
 
 /// Instruction sets with a product of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,19 +27,74 @@ pub enum Isa {
     Portable,
 }
 
+/// Vectors of f32 and the shape of the register tile that suits them.
+pub trait Simd: Copy {
+    /// f32 values a vector.
+    const LANES: usize;
+    /// Vectors side by side in a register tile; `LANES · VECTORS` is the panels' width.
+    const VECTORS: usize;
+    /// Rows of a register tile.
+    const ROWS: usize;
+    type V: Copy;
+
+    /// # Safety
+    /// The processor has the instructions, here and below.
+    unsafe fn splat(x: f32) -> Self::V;
+    /// # Safety
+    /// `p` is readable for a vector.
+    unsafe fn load(p: *const f32) -> Self::V;
+    /// # Safety
+    /// `p` is writable for a vector.
+    unsafe fn store(p: *mut f32, v: Self::V);
+    /// A store that leaves the caches alone; `p` aligned to the vector.
+    ///
+    /// # Safety
+    /// As `store`; [`Simd::fence`] before another thread may read.
+    unsafe fn stream(p: *mut f32, v: Self::V);
+    /// Orders streaming stores before later stores.
+    ///
+    /// # Safety
+    /// Always safe where the instructions exist.
+    unsafe fn fence();
+    /// a·b + c, rounded once.
+    ///
+    /// # Safety
+    /// As `splat`.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+}
+
+/// A piece of work that is compiled for every instruction set.
+pub trait Work {
+    /// Mark the implementation `#[inline(always)]`, or it is compiled without the instructions.
+    ///
+    /// # Safety
+    /// Called only where the processor has `S`'s instructions.
+    unsafe fn run<S: Simd>(self);
+}
+
 impl Isa {
     /// The best one that this processor has.
     pub fn detect() -> Isa {
+        *Isa::available().first().unwrap_or(&Isa::Portable)
+    }
+
+    /// All that this processor has, best first.
+    pub fn available() -> Vec<Isa> {
+        let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
-                return Isa::Avx512;
+                all.push(Isa::Avx512);
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return Isa::Avx2;
+                all.push(Isa::Avx2);
             }
         }
-        if cfg!(target_arch = "aarch64") { Isa::Neon } else { Isa::Portable }
+        if cfg!(target_arch = "aarch64") {
+            all.push(Isa::Neon);
+        }
+        all.push(Isa::Portable);
+        all
     }
 
     /// Output channels of a register tile: the width of a packed panel.
@@ -32,6 +102,32 @@ impl Isa {
         match self {
             Isa::Avx512 => 32,
             Isa::Avx2 | Isa::Neon | Isa::Portable => 16,
+        }
+    }
+
+    /// Runs `work` with this instruction set. Panics if the processor has it not: a plan is
+    /// only loaded where its choice can run.
+    pub fn run(self, work: impl Work) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => {
+                assert!(is_x86_feature_detected!("avx512f"));
+                // SAFETY: just detected.
+                unsafe { avx512::run(work) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => {
+                assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"));
+                // SAFETY: just detected.
+                unsafe { avx2::run(work) }
+            }
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: every aarch64 processor that Rust supports has NEON.
+            Isa::Neon => unsafe { neon::run(work) },
+            // SAFETY: needs nothing.
+            Isa::Portable => unsafe { work.run::<portable::Portable>() },
+            #[allow(unreachable_patterns)]
+            other => panic!("{other:?} is not an instruction set of this processor"),
         }
     }
 }

@@ -1,0 +1,45 @@
+//! NEON: 6 rows of 16 channels in 24 of the 32 registers.
+
+use std::arch::aarch64::*;
+
+use super::{Simd, Work};
+
+#[derive(Clone, Copy)]
+pub struct Neon;
+
+impl Simd for Neon {
+    const LANES: usize = 4;
+    const VECTORS: usize = 4;
+    const ROWS: usize = 6;
+    type V = float32x4_t;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> float32x4_t {
+        unsafe { vdupq_n_f32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> float32x4_t {
+        unsafe { vld1q_f32(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: float32x4_t) {
+        unsafe { vst1q_f32(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn stream(p: *mut f32, v: float32x4_t) {
+        unsafe { vst1q_f32(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn fence() {}
+    #[inline(always)]
+    unsafe fn fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+}
+
+/// # Safety
+/// The processor has NEON.
+#[target_feature(enable = "neon")]
+pub unsafe fn run<W: Work>(work: W) {
+    unsafe { work.run::<Neon>() }
+}

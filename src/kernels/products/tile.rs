@@ -1,0 +1,98 @@
+//! `C[i][j] (+)= Σ_k A(i, k)·B[k][j]` over blocks that stay in the caches, by register tiles.
+//!
+//! A is read one value at a time through two strides, so that overlapping rows of a convolution
+//! need no copy and a transposed A (the weights' gradient) needs none either. B is read in panels
+//! of `LANES · VECTORS` columns.
+
+use std::array::from_fn;
+
+use super::Simd;
+
+/// One product; strides in f32 values.
+#[derive(Clone, Copy, Debug)]
+pub struct Product {
+    /// Rows i.
+    pub rows: usize,
+    /// Length of the sum k.
+    pub depth: usize,
+    /// Panels of columns.
+    pub panels: usize,
+    pub a: *const f32,
+    pub a_row: usize,
+    pub a_depth: usize,
+    /// Panel n begins `n · b_panel` further, its row k `k · b_depth` further.
+    pub b: *const f32,
+    pub b_panel: usize,
+    pub b_depth: usize,
+    /// Row i begins `i · c_row` further; panel n's columns are side by side with panel n − 1's.
+    pub c: *mut f32,
+    pub c_row: usize,
+    /// Add to C instead of replacing it.
+    pub accumulate: bool,
+}
+
+/// Computes a product.
+///
+/// # Safety
+/// All of A, B and C that the sizes and strides reach is valid, C is written by nobody else, and
+/// the processor has `S`'s instructions.
+#[inline(always)]
+pub unsafe fn product<S: Simd>(p: &Product) {
+    // Tiles of nearly equal height: 16 rows are better done as 8 + 8 than as 14 + 2.
+    let tiles = p.rows.div_ceil(S::ROWS);
+    let width = S::LANES * S::VECTORS;
+    for n in 0..p.panels {
+        let mut row = 0;
+        for t in 0..tiles {
+            let end = p.rows * (t + 1) / tiles;
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (a, b, c) = (p.a.add(row * p.a_row), p.b.add(n * p.b_panel), p.c.add(row * p.c_row + n * width));
+                rows::<S>(end - row, p, a, b, c);
+            }
+            row = end;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows<S: Simd>(rows: usize, p: &Product, a: *const f32, b: *const f32, c: *mut f32) {
+    macro_rules! of {
+        ($($r:literal)*) => {
+            match (rows, S::VECTORS) {
+                // Heights that an instruction set never asks for fold away at compile time.
+                $(($r, 2) if $r <= S::ROWS => unsafe { tile::<S, $r, 2>(p, a, b, c) },)*
+                $(($r, 4) if $r <= S::ROWS => unsafe { tile::<S, $r, 4>(p, a, b, c) },)*
+                _ => unreachable!("tiles have 1 to {} rows", S::ROWS),
+            }
+        };
+    }
+    of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
+
+#[inline(always)]
+unsafe fn tile<S: Simd, const R: usize, const N: usize>(p: &Product, mut a: *const f32, mut b: *const f32, c: *mut f32) {
+    unsafe {
+        let mut sum: [[S::V; N]; R] = if p.accumulate {
+            from_fn(|r| from_fn(|n| S::load(c.add(r * p.c_row + n * S::LANES))))
+        } else {
+            [[S::splat(0.0); N]; R]
+        };
+        for _ in 0..p.depth {
+            let columns: [S::V; N] = from_fn(|n| S::load(b.add(n * S::LANES)));
+            for (r, sum) in sum.iter_mut().enumerate() {
+                let value = S::splat(*a.add(r * p.a_row));
+                for n in 0..N {
+                    sum[n] = S::fma(value, columns[n], sum[n]);
+                }
+            }
+            a = a.add(p.a_depth);
+            b = b.add(p.b_depth);
+        }
+        for (r, sum) in sum.iter().enumerate() {
+            for (n, v) in sum.iter().enumerate() {
+                S::store(c.add(r * p.c_row + n * S::LANES), *v);
+            }
+        }
+    }
+}

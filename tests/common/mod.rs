@@ -1,0 +1,5 @@
+//! What several integration tests share. Each test compiles its own copy and uses a part of it.
+#![allow(dead_code)]
+
+pub mod golden;
+pub mod kernels;

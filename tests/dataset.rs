@@ -1,0 +1,214 @@
+//! A dataset opens as it was written, and damage is refused with the file's name.
+
+use std::fs;
+use std::path::Path;
+
+use tagwalk::dataset::write::{Contents, Writer};
+use tagwalk::dataset::{self, Dataset, Split};
+use tagwalk::format::npy;
+
+fn contents() -> Contents {
+    let text = |names: &[&str]| names.iter().map(|n| n.to_string()).collect();
+    Contents {
+        sample_rate: 22_050,
+        names: text(&["mars/Megtört Álom.mp3", "a/one.ogg", "b/one.ogg", "c.flac"]),
+        vocabulary: text(&["t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8"]),
+        tags: vec![vec![0, 8], vec![], vec![7], vec![1, 1, 2]],
+        splits: vec![Split::Train, Split::Valid, Split::None, Split::Test],
+        groups: vec![Some(1), None, Some(0), Some(1)],
+        group_names: text(&["Ågren", "other"]),
+        playlists: vec![vec![3, 0, 3], vec![], vec![0, 2]],
+        options: serde_json::json!({"made": "by a test"}),
+    }
+}
+
+fn waves() -> Vec<Vec<i16>> {
+    vec![vec![1, -2, 3], vec![], vec![i16::MIN, i16::MAX]]
+}
+
+fn make(folder: &Path) {
+    contents().write(folder, &waves()).unwrap();
+}
+
+/// A folder with a copy of what `make` makes, without waiting for the disk each time.
+fn copy() -> tempfile::TempDir {
+    static MADE: std::sync::OnceLock<Vec<(std::ffi::OsString, Vec<u8>)>> = std::sync::OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        make(folder.path());
+        let files = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap());
+        files.map(|e| (e.file_name(), fs::read(e.path()).unwrap())).collect()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in made {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn opens_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path());
+    let d = Dataset::open(folder.path()).unwrap();
+    assert_eq!((d.songs(), d.sample_rate(), d.vocabulary().len()), (4, 22_050, 9));
+    assert_eq!((0..4).map(|s| d.name(s).to_string()).collect::<Vec<_>>(), contents().names);
+    assert_eq!((0..4).map(|s| d.wave(s)).collect::<Vec<_>>(), [&[1, -2, 3][..], &[], &[i16::MIN, i16::MAX], &[]]);
+    assert_eq!((0..4).map(|s| d.samples(s)).collect::<Vec<_>>(), [3, 0, 2, 0]);
+    assert_eq!(d.tag_bits(0), [1, 1]);
+    assert_eq!(d.tag_bits(3), [0b110, 0]);
+    assert!(d.has_tag(2, 7) && !d.has_tag(2, 8) && d.is_tagged(0) && !d.is_tagged(1));
+    assert_eq!((0..4).map(|s| d.split(s)).collect::<Vec<_>>(), contents().splits);
+    assert_eq!((0..4).map(|s| d.group(s)).collect::<Vec<_>>(), contents().groups);
+    assert_eq!((d.group_name(0), d.group_name(1)), ("Ågren", "other"));
+    assert_eq!((0..3).map(|p| d.playlists().row(p)).collect::<Vec<_>>(), [&[3, 0, 3][..], &[], &[0, 2]]);
+    assert_eq!((0..4).map(|s| d.memberships().row(s)).collect::<Vec<_>>(), [&[0, 2][..], &[], &[2], &[0]]);
+    assert!(dataset::verify(folder.path()).unwrap().iter().all(|c| c.fault.is_none()));
+
+    assert_eq!(d.find("b/one.ogg").unwrap(), 2);
+    assert_eq!(d.find("Megtört Álom").unwrap(), 0);
+    assert_eq!(d.find("elsewhere/c.wav").unwrap(), 3);
+    let two = d.find("one").unwrap_err().to_string();
+    assert!(two.contains("a/one.ogg") && two.contains("b/one.ogg"), "{two}");
+    assert!(d.find("nothing").is_err());
+}
+
+#[test]
+fn the_same_contents_give_the_same_bytes_and_fingerprint() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make(a.path());
+    make(b.path());
+    for entry in fs::read_dir(a.path()).unwrap() {
+        let name = entry.unwrap().file_name();
+        assert!(fs::read(a.path().join(&name)).unwrap() == fs::read(b.path().join(&name)).unwrap(), "{name:?}");
+    }
+    let fingerprint = |f: &Path| Dataset::open(f).unwrap().fingerprint();
+    assert_eq!(fingerprint(a.path()), fingerprint(b.path()));
+    assert_eq!(fingerprint(a.path()).len(), 64);
+}
+
+#[test]
+fn audio_is_cut_into_shards_and_may_be_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::with_shards_of(folder.path(), 4).unwrap();
+    let place = [writer.wave(&[1, 2, 3]).unwrap(), writer.wave(&[4]).unwrap(), writer.wave(&[5, 6]).unwrap()];
+    assert_eq!(place.map(|p| (p.shard, p.first, p.samples)), [(0, 0, 3), (1, 0, 1), (1, 2, 2)]);
+    let names = ["a", "b", "c", "d"].map(String::from).to_vec();
+    let contents = Contents { sample_rate: 8000, names, ..Contents::default() };
+    writer.finish(&contents, &[place[2], place[1], place[0], place[2]]).unwrap();
+    let d = Dataset::open(folder.path()).unwrap();
+    assert_eq!([d.wave(0), d.wave(1), d.wave(2), d.wave(3)], [&[5, 6][..], &[4], &[1, 2, 3], &[5, 6]]);
+}
+
+#[test]
+fn contents_that_cannot_be_are_refused() {
+    let refused = |change: fn(&mut Contents)| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut contents = contents();
+        change(&mut contents);
+        let error = contents.write(folder.path(), &[]).unwrap_err().to_string();
+        assert!(Dataset::open(folder.path()).is_err());
+        error
+    };
+    assert!(refused(|c| c.names[2] = "c.flac".into()).contains("\"c.flac\" is there twice"));
+    assert!(refused(|c| c.tags[0].push(9)).contains("tag 9 of 9"));
+    assert!(refused(|c| c.playlists[1].push(4)).contains("song 4 of 4"));
+    assert!(refused(|c| c.groups[0] = Some(2)).contains("group 2 of 2"));
+    assert!(refused(|c| c.splits.truncate(1)).contains("splits of 1"));
+}
+
+/// Changes one file of a good dataset, with the manifest's size of it kept true, and expects an
+/// error with the file's name and these words.
+fn damaged(file: &str, words: &str, change: impl Fn(&Path)) {
+    let folder = copy();
+    let path = folder.path().join(file);
+    change(&path);
+    let manifest = folder.path().join("manifest.json");
+    if file != "manifest.json" {
+        let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+        json["files"][file]["bytes"] = fs::metadata(&path).unwrap().len().into();
+        fs::write(&manifest, json.to_string()).unwrap();
+    }
+    let error = Dataset::open(folder.path()).err().unwrap_or_else(|| panic!("{file}: {words}: opened")).to_string();
+    assert!(error.contains(file) && error.contains(words), "{file}: {words}: {error}");
+}
+
+#[test]
+fn every_kind_of_damage_is_named() {
+    let mut files: Vec<String> = Vec::new();
+    {
+        let folder = copy();
+        files.extend(fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()));
+    }
+    assert_eq!(files.len(), 14);
+    for file in &files {
+        // Gone, and cut off by a byte (sizes as the manifest has them).
+        for cut in [false, true] {
+            let folder = copy();
+            let path = folder.path().join(file);
+            match cut {
+                false => fs::remove_file(&path).unwrap(),
+                true => fs::write(&path, &fs::read(&path).unwrap()[1..]).unwrap(),
+            }
+            let error = Dataset::open(folder.path()).err().unwrap().to_string();
+            assert!(error.contains(file.as_str()), "{file}: {error}");
+        }
+    }
+    let bytes = |at: usize, new: &'static [u8]| {
+        move |path: &Path| {
+            let mut all = fs::read(path).unwrap();
+            all.splice(at..at + new.len(), new.iter().copied());
+            fs::write(path, all).unwrap();
+        }
+    };
+    let data = npy::HEADER;
+    damaged("songs.names", "is not UTF-8 at byte 8", bytes(8, b"\xff"));
+    damaged("songs.offsets.npy", "must run from 0 to", bytes(data, &[1]));
+    damaged("songs.offsets.npy", "falls from", bytes(data + 8, &[200]));
+    damaged("songs.offsets.npy", "cuts a character", bytes(data + 8, &[10]));
+    damaged("groups.offsets.npy", "cuts a character", bytes(data + 8, &[1]));
+    damaged("audio.npy", "song 0 has 9 samples from 0 of shard 0, which has 6", bytes(data + 16, &[9]));
+    damaged("audio.npy", "it must begin evenly", bytes(data + 8, &[1]));
+    damaged("audio.npy", "of shard 7", bytes(data, &[7]));
+    damaged("audio.npy", "gives audio to 1 songs, the manifest says 2", bytes(data + 16, &[0]));
+    damaged("tags.npy", "song 1 has a tag past the vocabulary's end", bytes(data + 3, &[2]));
+    damaged("splits.npy", "song 2 has split 4", bytes(data + 2, &[4]));
+    damaged("groups.npy", "song 0 has group 2 of 2", bytes(data, &[2]));
+    damaged("playlists.songs.npy", "entry 1 is 4, but there are only 4 songs", bytes(data + 4, &[4]));
+    damaged("playlists.offsets.npy", "falls from", bytes(data + 8, &[7]));
+    damaged("memberships.playlists.npy", "song 3 is in playlist 0", bytes(data + 12, &[1]));
+    damaged("memberships.playlists.npy", "song 0 is in playlist 2", bytes(data + 4, &[1]));
+    damaged("memberships.playlists.npy", "there are only 3 playlists", bytes(data, &[3]));
+    damaged("splits.npy", "has shape [3], must be [4]", |path| npy::write(path, &[3], &[1u8, 2, 3]).unwrap());
+    damaged("splits.npy", "holds <u4, not |u1", |path| npy::write(path, &[4], &[1u32, 2, 3, 1]).unwrap());
+    damaged("waves-00000.npy", "must be [samples]", |path| npy::write(path, &[3, 2], &[0i16; 6]).unwrap());
+
+    let json = |from: &'static str, to: &'static str| {
+        move |path: &Path| {
+            let text = fs::read_to_string(path).unwrap();
+            assert!(text.contains(from), "{from}");
+            fs::write(path, text.replace(from, to)).unwrap();
+        }
+    };
+    damaged("manifest.json", "is of version 2", json("\"version\": 1", "\"version\": 2"));
+    damaged("manifest.json", "is of format", json("tagwalk dataset", "another dataset"));
+    damaged("manifest.json", "\"t0\" is there twice", json("\"t1\"", "\"t0\""));
+    damaged("manifest.json", "does not list tags.npy", json("\"tags.npy\"", "\"other.npy\""));
+    damaged("manifest.json", "does not list waves-00000.npy", json("waves-00000", "../waves-0"));
+    damaged("manifest.json", "sample rate is 0", json("\"sample_rate\": 22050", "\"sample_rate\": 0"));
+    damaged("manifest.json", "below 2^32", json("\"songs\": 4", "\"songs\": 18446744073709551615"));
+    damaged("manifest.json", "not a dataset's manifest", json("\"songs\": 4", "\"songs\": -4"));
+}
+
+#[test]
+fn verify_finds_changed_contents() {
+    let folder = copy();
+    let path = folder.path().join("waves-00000.npy");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    Dataset::open(folder.path()).unwrap();
+    let faults: Vec<_> = dataset::verify(folder.path()).unwrap().into_iter().filter(|c| c.fault.is_some()).collect();
+    assert_eq!(faults.len(), 1);
+    assert_eq!((faults[0].file.as_str(), faults[0].fault.as_deref()), ("waves-00000.npy", Some("its contents have changed")));
+}
