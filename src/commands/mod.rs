@@ -2,6 +2,7 @@
 //! what they share.
 
 pub mod bench;
+pub mod devices;
 pub mod evaluate;
 pub mod flags;
 pub mod print;
@@ -26,6 +27,7 @@ pub enum Command {
     Evaluate(evaluate::Args),
     /// Measure how fast a device runs
     Bench(bench::Args),
+    Devices(devices::Args),
     Train(train::Args),
     /// Show where walks from a song go and which tags they bring, beside the exact probabilities
     Walk(walk::Args),
@@ -45,6 +47,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Devices(args) => devices::run(args),
         Command::Train(args) => train::run(args),
         Command::Walk(args) => walk::run(args),
     }
