@@ -1,7 +1,10 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod check;
+pub mod device;
 pub mod evaluate;
+pub mod plan;
 pub mod print;
 
 use clap::{Parser, Subcommand};
@@ -18,7 +21,9 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    Check(check::Args),
     Evaluate(evaluate::Args),
+    Plan(plan::Args),
 }
 
 /// How a command that did not fail ended.
@@ -33,6 +38,8 @@ pub enum Outcome {
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        Command::Check(args) => check::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Plan(args) => plan::run(args),
     }
 }
