@@ -5,7 +5,11 @@ pub mod check;
 pub mod device;
 pub mod evaluate;
 pub mod plan;
+pub mod bench;
+pub mod evaluate;
+pub mod flags;
 pub mod print;
+pub mod train;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +28,9 @@ pub enum Command {
     Check(check::Args),
     Evaluate(evaluate::Args),
     Plan(plan::Args),
+    /// Measure how fast a device runs
+    Bench(bench::Args),
+    Train(train::Args),
 }
 
 /// How a command that did not fail ended.
@@ -41,5 +48,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Check(args) => check::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Train(args) => train::run(args),
     }
 }

@@ -7,9 +7,11 @@
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;
 pub mod blocks;
+pub mod clip_ranges;
 pub mod conv;
 pub mod conv_backward;
 pub mod conv_forward;
+pub mod conv_shaders;
 pub mod cpu;
 pub mod dense_backward;
 pub mod dense_forward;

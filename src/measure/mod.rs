@@ -1,3 +1,5 @@
-//! Measuring: kernels against the reference.
+//! Measuring: a device against the reference, and against the clock.
 
+pub mod bench;
 pub mod check;
+pub mod synthetic;
