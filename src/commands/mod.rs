@@ -1,6 +1,10 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod check;
+pub mod device;
+pub mod evaluate;
+pub mod plan;
 pub mod bench;
 pub mod devices;
 pub mod evaluate;
@@ -24,7 +28,9 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    Check(check::Args),
     Evaluate(evaluate::Args),
+    Plan(plan::Args),
     /// Measure how fast a device runs
     Bench(bench::Args),
     Devices(devices::Args),
@@ -45,7 +51,9 @@ pub enum Outcome {
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        Command::Check(args) => check::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Devices(args) => devices::run(args),
         Command::Train(args) => train::run(args),
