@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tagwalk::commands::{Cli, Outcome, run};
+use tagwalk::commands::{Cli, Outcome, print, run};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("tagwalk: {error}");
+            print::note(&error);
             ExitCode::from(error.exit_code())
         }
     }

@@ -2,6 +2,10 @@
 //! what they share.
 
 pub mod bench;
+pub mod evaluate;
+pub mod flags;
+pub mod print;
+pub mod train;
 
 use clap::{Parser, Subcommand};
 
@@ -17,8 +21,10 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    Evaluate(evaluate::Args),
     /// Measure how fast a device runs
     Bench(bench::Args),
+    Train(train::Args),
 }
 
 /// How a command that did not fail ended.
@@ -33,6 +39,8 @@ pub enum Outcome {
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Train(args) => train::run(args),
     }
 }

@@ -6,6 +6,8 @@ pub mod gpu;
 pub mod select;
 
 use crate::error::Result;
+use crate::kernels::products::Isa;
+use crate::kernels::{Choice, Family};
 use crate::plan::{Plan, Run, TensorId};
 use select::{DeviceKind, Selection};
 
@@ -28,6 +30,24 @@ pub fn open(selection: &Selection) -> Result<Device> {
 }
 
 impl Device {
+    /// The families of kernels that this device runs: the CPU's best instructions, or tiles on a
+    /// GPU; software Vulkan takes the plain family, which is the faster one there.
+    pub fn choice(&self) -> Choice {
+        match self {
+            Device::Cpu => Choice::native(Isa::detect()),
+            Device::Gpu(gpu) if gpu.is_software() => Choice::gpu(Family::Plain),
+            Device::Gpu(_) => Choice::gpu(Family::Tiled),
+        }
+    }
+
+    /// Puts a plan into the device's memory; `threads` (0: one a core) counts on the CPU only.
+    pub fn load(&self, plan: Plan, threads: usize) -> Result<Box<dyn Program>> {
+        match self {
+            Device::Cpu => Ok(Box::new(cpu::load(plan, threads)?)),
+            Device::Gpu(gpu) => gpu.load(plan),
+        }
+    }
+
     /// What it is, for people.
     pub fn name(&self) -> &str {
         match self {

@@ -1,1 +1,16 @@
-//! Segments, metrics, bootstrap.
+//! Measuring: a song's probabilities from its segments, the metrics of `paper.md` 3, and how sure
+//! one may be of them.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`segments`] | a song's probabilities: the mean over its consecutive segments |
+//! | [`ranking`] | average precision and ROC-AUC of one list, ties as scikit-learn's |
+//! | [`metrics`] | both over a table of scores: by tag, by song, overall |
+//! | [`bootstrap`] | intervals of a metric, and of the difference of two, resampling songs |
+
+pub mod bootstrap;
+pub mod metrics;
+pub mod ranking;
+pub mod segments;
+
+pub use metrics::{Figures, Measured, Table};

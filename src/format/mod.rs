@@ -1,4 +1,8 @@
 //! Small file formats that several folders read and write.
 
 pub mod atomic;
+pub mod json_lines;
+pub mod matrix;
 pub mod npy;
+pub mod safetensors;
+pub mod table;

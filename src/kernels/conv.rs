@@ -3,7 +3,7 @@
 
 use super::pooling::Windows;
 use super::{DType, Operand};
-use crate::network::{Layer, Lengths};
+use crate::network::{Layer, Lengths, PoolMode};
 
 /// A convolution over `[clip, position, channel]` with weights `[tap, cin, cout]`, and the
 /// pooling behind it.
@@ -104,4 +104,124 @@ pub mod norm {
     pub const SHIFT: usize = 1;
     pub const MEAN: usize = 2;
     pub const R: usize = 3;
+}
+
+/// A shape that the convolution's rooms are checked on.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub layer: Layer,
+    pub conv: Conv,
+    pub source: Source,
+}
+
+impl Case {
+    fn new(clips: usize, input: usize, layer: Layer, source: Source) -> Case {
+        let length = layer.conv_length(input).expect("cases are long enough");
+        let lengths = Lengths { input, conv: length, output: layer.pooled_length(length) };
+        Case { conv: Conv::new(&layer, lengths, clips), layer, source }
+    }
+}
+
+/// Odd and even channels, lengths, taps, strides, paddings, poolings of every mode, all sources:
+/// the family's own layers in small, and what no member of the family has.
+pub fn cases() -> Vec<Case> {
+    use PoolMode::{Ceil, Same, Valid};
+    let layer = |[cin, cout]: [usize; 2], [kernel, stride, before, after]: [usize; 4], (pool, pool_mode)| Layer {
+        cin,
+        cout,
+        kernel,
+        stride,
+        padding: [before, after],
+        pool,
+        pool_mode,
+    };
+    // clips, positions, [cin, cout], [taps, stride, zeros before, zeros after], pooling
+    let below = [
+        (1, 1, [1, 1], [1, 1, 0, 0], (1, Valid)),
+        (1, 1, [3, 5], [3, 1, 1, 1], (1, Valid)),
+        (2, 1, [31, 33], [1, 1, 0, 0], (1, Valid)),
+        (5, 1, [7, 5], [3, 1, 1, 1], (1, Valid)),
+        (23, 1, [33, 31], [1, 1, 0, 0], (1, Valid)),
+        (5, 2, [5, 3], [2, 1, 0, 1], (2, Valid)),
+        (5, 3, [7, 7], [3, 1, 1, 1], (3, Valid)),
+        (2, 4, [1, 7], [3, 1, 1, 1], (3, Same)),
+        (2, 5, [3, 1], [3, 1, 1, 1], (3, Same)),
+        (3, 7, [5, 7], [3, 1, 1, 1], (3, Same)),
+        (2, 8, [6, 6], [2, 1, 0, 1], (3, Ceil)),
+        (2, 9, [7, 5], [3, 1, 1, 1], (3, Valid)),
+        (2, 10, [5, 6], [3, 1, 1, 1], (3, Valid)),
+        (2, 11, [5, 5], [3, 1, 1, 1], (3, Valid)),
+        (1, 27, [31, 33], [3, 1, 1, 1], (3, Valid)),
+        (2, 27, [33, 31], [3, 1, 1, 1], (1, Valid)),
+        (23, 9, [16, 32], [3, 1, 1, 1], (3, Valid)),
+        (23, 3, [32, 16], [3, 1, 1, 1], (3, Valid)),
+        (1, 100, [3, 7], [3, 1, 1, 1], (3, Same)),
+        (2, 100, [7, 3], [3, 1, 1, 1], (3, Ceil)),
+        (1, 101, [8, 16], [3, 1, 1, 1], (3, Valid)),
+        (2, 243, [16, 16], [3, 1, 1, 1], (3, Valid)),
+        (1, 244, [33, 16], [3, 1, 1, 1], (3, Same)),
+        (1, 81, [128, 128], [3, 1, 1, 1], (3, Valid)),
+        (2, 27, [128, 130], [3, 1, 1, 1], (3, Valid)),
+        (2, 28, [130, 100], [3, 1, 1, 1], (3, Same)),
+        (1, 40, [100, 128], [3, 1, 1, 1], (1, Valid)),
+        (5, 9, [64, 65], [1, 1, 0, 0], (1, Valid)),
+        (2, 31, [40, 40], [1, 1, 0, 0], (3, Valid)),
+        (2, 34, [24, 24], [1, 1, 0, 0], (3, Same)),
+        (3, 27, [17, 17], [1, 1, 0, 0], (2, Ceil)),
+        (2, 60, [33, 33], [1, 1, 0, 0], (1, Valid)),
+        (2, 16, [9, 10], [2, 1, 0, 1], (2, Valid)),
+        (2, 17, [10, 9], [2, 1, 1, 0], (2, Same)),
+        (1, 33, [17, 15], [2, 1, 0, 1], (2, Ceil)),
+        (2, 64, [12, 20], [4, 1, 1, 2], (4, Valid)),
+        (1, 67, [20, 12], [4, 1, 1, 2], (4, Same)),
+        (2, 25, [11, 13], [5, 1, 2, 2], (5, Valid)),
+        (1, 53, [13, 11], [5, 1, 2, 2], (5, Same)),
+        (1, 52, [6, 4], [5, 1, 4, 0], (5, Ceil)),
+        (2, 45, [5, 7], [3, 2, 1, 1], (1, Valid)),
+        (2, 46, [7, 5], [3, 3, 0, 0], (2, Valid)),
+        (1, 47, [4, 6], [2, 3, 1, 0], (2, Same)),
+        (1, 60, [3, 5], [9, 4, 3, 5], (3, Ceil)),
+        (2, 31, [5, 5], [9, 1, 4, 4], (3, Valid)),
+        (2, 33, [6, 6], [3, 1, 0, 0], (3, Same)),
+    ];
+    let mut all: Vec<Case> = Vec::new();
+    all.extend(
+        below.map(|(clips, input, channels, taps, pool)| Case::new(clips, input, layer(channels, taps, pool), Source::Below)),
+    );
+    // clips, samples, channels, [taps, ...], pooling: the wave, read by a stored first layer.
+    let wave: [(usize, usize, usize, [usize; 4], (usize, PoolMode)); 7] = [
+        (3, 306, 5, [9, 9, 0, 0], (1, Valid)),
+        (2, 1215, 16, [81, 81, 0, 0], (1, Valid)),
+        (1, 270, 33, [27, 27, 0, 0], (1, Valid)),
+        (2, 101, 7, [10, 7, 2, 3], (3, Same)),
+        (2, 99, 128, [3, 1, 1, 1], (3, Valid)),
+        (1, 64, 3, [16, 5, 0, 0], (2, Ceil)),
+        (5, 55, 1, [5, 5, 0, 0], (1, Valid)),
+    ];
+    all.extend(wave.map(|(clips, input, cout, taps, pool)| {
+        // A pair more than is needed: reading on past a clip must be seen.
+        let source = Source::Wave { stride: input.next_multiple_of(2) + 2 };
+        Case::new(clips, input, layer([1, cout], taps, pool), source)
+    }));
+    // clips, samples, layer 1's [taps, stride, zeros before, after], channels, layer 2's taps, pooling
+    let first: [(usize, usize, [usize; 4], [usize; 2], [usize; 4], (usize, PoolMode)); 11] = [
+        (3, 81, [3, 3, 0, 0], [4, 4], [3, 1, 1, 1], (3, Valid)),
+        (2, 100, [3, 3, 0, 0], [5, 7], [3, 1, 1, 1], (3, Same)),
+        (4, 46, [3, 3, 1, 1], [6, 6], [2, 1, 0, 1], (2, Valid)),
+        (2, 99, [2, 2, 0, 0], [7, 9], [2, 1, 0, 1], (2, Ceil)),
+        (1, 243, [3, 3, 0, 0], [128, 128], [3, 1, 1, 1], (3, Valid)),
+        (2, 250, [3, 3, 0, 1], [33, 31], [3, 1, 1, 1], (3, Same)),
+        (2, 128, [4, 4, 0, 0], [16, 16], [4, 1, 1, 2], (4, Valid)),
+        (2, 130, [5, 5, 0, 0], [8, 10], [5, 1, 2, 2], (5, Valid)),
+        (1, 120, [9, 9, 0, 0], [5, 6], [3, 1, 1, 1], (3, Same)),
+        (2, 61, [3, 2, 1, 0], [5, 3], [3, 1, 1, 1], (1, Valid)),
+        (23, 27, [3, 3, 0, 0], [16, 16], [3, 1, 1, 1], (3, Valid)),
+    ];
+    all.extend(first.map(|(clips, samples, reads, [middle, cout], taps, pool)| {
+        let below = layer([1, middle], reads, (1, Valid));
+        let input = below.conv_length(samples).expect("cases are long enough");
+        let source = Source::FirstLayer { layer: below, samples, stride: samples.next_multiple_of(2) };
+        Case::new(clips, input, layer([middle, cout], taps, pool), source)
+    }));
+    all
 }

@@ -70,6 +70,19 @@ pub fn grid(groups: usize, limits: &Limits) -> [u32; 3] {
     [groups.div_ceil(rows), rows, 1]
 }
 
+/// Invocations a workgroup of the shaders in which an invocation owns one element.
+pub const LINE: usize = 64;
+
+/// A grid of workgroups of [`LINE`] invocations, one for each of `elements`.
+pub fn line(elements: usize, limits: &Limits) -> [u32; 3] {
+    grid(elements.div_ceil(LINE), limits)
+}
+
+/// A size as a shader's constant. Indices in a shader are u32, and so are these.
+pub fn count(n: usize) -> Value {
+    Value::U32(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
 /// A binding of a whole operand.
 pub fn whole(operands: &[super::Operand], operand: usize) -> Binding {
     let of = &operands[operand];

@@ -7,9 +7,11 @@
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;
 pub mod blocks;
+pub mod clip_ranges;
 pub mod conv;
 pub mod conv_backward;
 pub mod conv_forward;
+pub mod conv_shaders;
 pub mod cpu;
 pub mod dense_backward;
 pub mod dense_forward;
@@ -135,6 +137,32 @@ impl Choice {
         self.tiles.get(name).copied().unwrap_or(default)
     }
 }
+
+/// Shapes that the dense layer's rooms are checked on: clips, positions, channels, outputs.
+const DENSE_SHAPES: [(usize, usize, usize, usize); 22] = [
+    (1, 1, 1, 1),
+    (1, 1, 3, 1),
+    (2, 1, 5, 3),
+    (3, 1, 7, 5),
+    (5, 2, 3, 6),
+    (23, 1, 31, 50),
+    (23, 1, 33, 1),
+    (4, 1, 128, 100),
+    (2, 3, 33, 7),
+    (1, 1, 512, 50),
+    (23, 1, 128, 50),
+    (5, 1, 130, 64),
+    (2, 1, 64, 1000),
+    (3, 1, 100, 999),
+    (1, 5, 16, 65),
+    (17, 1, 17, 17),
+    (16, 1, 16, 16),
+    (33, 1, 15, 31),
+    (8, 4, 8, 128),
+    (64, 1, 5, 2),
+    (7, 9, 7, 22),
+    (2, 2, 130, 33),
+];
 
 /// One call of a step, with all its shapes in it.
 pub trait Kernel: Send + Sync + Debug {

@@ -8,10 +8,10 @@
 //!   in the first column; sizes derived from it are `const` expressions below it. A flag is a
 //!   u32, 0 or 1. `@workgroup_size(NAME)` may use them.
 //! * Bindings are `@group(0) @binding(0..n)`, one for each of [`super::gpu::Dispatch::bindings`], in
-//!   order, `var<storage, read>` for `Access::Read` and `read_write` for all else. A kernel that
-//!   has an operand in some shapes only has a shader file of its own for those, or puts the
-//!   optional operands last: bindings that a dispatch does not name must not be reached from
-//!   its entry point.
+//!   order, `var<storage, read>` for `Access::Read` and `read_write` for all else. An entry point
+//!   reaches exactly the bindings that its dispatch names. Where a kernel has an operand in some
+//!   shapes only: entry points that share functions (`loss`), or for one that is read a flag, and
+//!   another operand that is read bound in its place (`dense_forward`).
 //! * int16 tensors are `array<u32>`, the earlier sample in the low half.
 //! * Grids are at most 65,535 workgroups a dimension: [`super::gpu::grid`] and, in the shader,
 //!   `group.x + group.y * GRID`.
@@ -20,8 +20,22 @@ use super::gpu::Value;
 use crate::error::{Error, Result};
 
 /// Every shader: its file's stem under `shaders/`, and its text as it stands.
-pub const TABLE: &[(&str, &str)] =
-    &[("sgd", include_str!("../../shaders/sgd.wgsl")), ("sgd_status", include_str!("../../shaders/sgd_status.wgsl"))];
+pub const TABLE: &[(&str, &str)] = &[
+    ("batch_norm_backward", include_str!("../../shaders/batch_norm_backward.wgsl")),
+    ("batch_norm_backward_first", include_str!("../../shaders/batch_norm_backward_first.wgsl")),
+    ("batch_norm_forward", include_str!("../../shaders/batch_norm_forward.wgsl")),
+    ("batch_norm_forward_patches", include_str!("../../shaders/batch_norm_forward_patches.wgsl")),
+    ("batch_norm_forward_running", include_str!("../../shaders/batch_norm_forward_running.wgsl")),
+    ("dense_forward", include_str!("../../shaders/dense_forward.wgsl")),
+    ("dense_forward.tiled", include_str!("../../shaders/dense_forward.tiled.wgsl")),
+    ("dense_input_gradient", include_str!("../../shaders/dense_input_gradient.wgsl")),
+    ("dense_input_gradient.tiled", include_str!("../../shaders/dense_input_gradient.tiled.wgsl")),
+    ("dense_weight_gradient", include_str!("../../shaders/dense_weight_gradient.wgsl")),
+    ("loss", include_str!("../../shaders/loss.wgsl")),
+    ("pack_weights", include_str!("../../shaders/pack_weights.wgsl")),
+    ("sgd", include_str!("../../shaders/sgd.wgsl")),
+    ("sgd_status", include_str!("../../shaders/sgd_status.wgsl")),
+];
 
 /// A shader with the values of its constants replaced; those not named keep theirs.
 /// Fails on a shader, a constant or a type that there is not: a kernel's room and its shader

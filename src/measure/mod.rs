@@ -1,4 +1,5 @@
 //! Measuring: a device against the reference, and against the clock.
 
 pub mod bench;
+pub mod check;
 pub mod synthetic;

@@ -45,6 +45,10 @@ pub struct Lengths {
     pub output: usize,
 }
 
+/// No clip and no layer's weights are larger (1 GiB of f32): what a file says beyond it is a mistake.
+const LARGEST: usize = 1 << 28;
+const MOST_LAYERS: usize = 256;
+
 /// A member of the family. What `config.json` keeps, and what a golden problem's
 /// `architecture` says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +119,13 @@ impl Network {
     /// Checks that the table makes a network at all; call it on anything read from a file.
     pub fn check(&self) -> Result<()> {
         let bad = |what: String| Err(Error::usage("--network", what));
+        if self.clip_length > LARGEST || self.layers.len() > MOST_LAYERS {
+            return bad(format!(
+                "{} layers over clips of {} samples are more than can be computed",
+                self.layers.len(),
+                self.clip_length
+            ));
+        }
         if self.layers.is_empty() || self.tags == 0 {
             return bad("needs at least one layer and one tag".into());
         }
@@ -124,6 +135,9 @@ impl Network {
         if !(0.0..1.0).contains(&self.dropout) {
             return bad(format!("dropout {} is not in [0, 1)", self.dropout));
         }
+        if !(self.bn_eps > 0.0 && self.bn_eps.is_finite() && (0.0..=1.0).contains(&self.bn_momentum)) {
+            return bad(format!("batch norm with eps {} and momentum {}", self.bn_eps, self.bn_momentum));
+        }
         let mut channels = 1;
         for (i, l) in self.layers.iter().enumerate() {
             if l.cin != channels {
@@ -132,12 +146,20 @@ impl Network {
             if l.cout == 0 || l.kernel == 0 || l.stride == 0 || l.pool == 0 {
                 return bad(format!("layer {} has a zero among channels, kernel, stride, pool", i + 1));
             }
+            let weights = [l.kernel, l.cin, l.cout].iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+            if weights.is_none_or(|n| n > LARGEST) || l.stride > LARGEST || l.pool > LARGEST {
+                return bad(format!("layer {} is larger than any that can be computed", i + 1));
+            }
             if l.padding[0] >= l.kernel || l.padding[1] >= l.kernel {
                 return bad(format!("layer {}'s padding is not smaller than its kernel", i + 1));
             }
             channels = l.cout;
         }
-        self.lengths().map(|_| ())
+        let outputs = self.heads.checked_mul(self.tags).filter(|&n| n <= LARGEST);
+        match self.features()?.checked_mul(outputs.unwrap_or(LARGEST)) {
+            Some(weights) if outputs.is_some() && weights <= LARGEST => Ok(()),
+            _ => bad(format!("{} tags are more than can be computed", self.tags)),
+        }
     }
 
     /// Features that the dense layer reads: positions times channels of the last layer.

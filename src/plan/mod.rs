@@ -106,6 +106,14 @@ impl Plan {
         self.tensors.iter().position(|t| t.name == name).map(TensorId)
     }
 
+    /// Makes temporaries readable after a run: they become outputs, with memory of their own.
+    /// For tests and for looking inside; names that the plan has not are left out.
+    pub fn expose(&mut self, names: &[&str]) {
+        for tensor in self.tensors.iter_mut().filter(|t| t.role == Role::Temporary && names.contains(&t.name.as_str())) {
+            tensor.role = Role::Output;
+        }
+    }
+
     /// Operations of a run, counted directly.
     pub fn flops(&self, run: Run) -> u64 {
         self.steps.iter().filter(|s| run.holds(s.section)).map(|s| s.kernel.flops()).sum()

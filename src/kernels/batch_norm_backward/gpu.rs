@@ -1,7 +1,25 @@
-//! `batch_norm_backward`'s dispatches.
+//! `batch_norm_backward`'s dispatches: one shader for a stored layer, one for all of layer 1's gradient.
 
-use super::{BatchNormBackward, Dispatch, Limits};
+use super::super::gpu::{Value, count, whole};
+use super::{BatchNormBackward, Dispatch, Kernel, Limits, Of};
 
-pub fn dispatches(_kernel: &BatchNormBackward, _limits: &Limits) -> Vec<Dispatch> {
-    todo!()
+/// Channels a workgroup.
+const WIDE: usize = 8;
+
+pub fn dispatches(kernel: &BatchNormBackward, _limits: &Limits) -> Vec<Dispatch> {
+    let operands = kernel.operands();
+    let mut constants = vec![("C", count(kernel.channels)), ("TILES", count(kernel.tiles)), ("WIDE", count(WIDE))];
+    let shader = match kernel.of {
+        Of::Stored => {
+            constants.push(("POSITIONS", Value::F32(kernel.positions as f32)));
+            "batch_norm_backward"
+        }
+        Of::FirstLayer { taps } => {
+            constants.push(("TAPS", count(taps)));
+            "batch_norm_backward_first"
+        }
+    };
+    let bindings = (0..operands.len()).map(|i| whole(&operands, i)).collect();
+    let workgroups = [kernel.channels.div_ceil(WIDE) as u32, 1, 1];
+    vec![Dispatch { shader, entry: "main", constants, bindings, workgroups }]
 }

@@ -38,6 +38,23 @@ pub struct BatchNormBackward {
     pub choice: Choice,
 }
 
+impl BatchNormBackward {
+    /// The shapes it is checked on.
+    pub fn cases(choice: &Choice) -> Vec<BatchNormBackward> {
+        let mut all = Vec::new();
+        for (i, channels) in [1, 3, 5, 7, 31, 33, 64, 100, 128, 130, 512].into_iter().enumerate() {
+            let tiles = [1, 2, 3, 7, 64, 65, 130, 257][i % 8];
+            let positions = tiles * [3, 2, 5, 9][i % 4] + i % 2 + 4;
+            let of = [Of::Stored, Of::Stored, Of::FirstLayer { taps: [2, 3, 5, 9][i % 4] }, Of::FirstLayer { taps: 3 }];
+            for (j, of) in of.into_iter().enumerate() {
+                let tiles = if j % 2 == 0 { tiles } else { i + 1 };
+                all.push(BatchNormBackward { channels, of, tiles, positions, choice: choice.clone() });
+            }
+        }
+        all
+    }
+}
+
 impl Kernel for BatchNormBackward {
     fn name(&self) -> &'static str {
         "batch_norm_backward"

@@ -41,6 +41,33 @@ pub struct BatchNormForward {
     pub choice: Choice,
 }
 
+impl BatchNormForward {
+    /// The shapes it is checked on.
+    pub fn cases(choice: &Choice) -> Vec<BatchNormForward> {
+        let mut all = Vec::new();
+        for (i, channels) in [1, 3, 5, 7, 31, 33, 64, 100, 128, 130, 512].into_iter().enumerate() {
+            let tiles = [1, 2, 3, 7, 64, 65, 130][i % 7];
+            let positions = tiles * [1, 2, 5, 9][i % 4] + i % 2 + 2;
+            let taps = [2, 3, 5, 9][i % 4];
+            for from in [From::Partials { tiles }, From::Partials { tiles: 300 - 20 * i }, From::Patches { taps }, From::Running]
+            {
+                let positions = if let From::Partials { tiles } = from { positions.max(2 * tiles) } else { positions };
+                let (eps, momentum) = [(1e-3, 0.01), (1e-5, 0.1)][i % 2];
+                all.push(BatchNormForward {
+                    channels,
+                    from,
+                    positions,
+                    eps,
+                    momentum,
+                    unbiased: i % 3 == 1,
+                    choice: choice.clone(),
+                });
+            }
+        }
+        all
+    }
+}
+
 impl Kernel for BatchNormForward {
     fn name(&self) -> &'static str {
         "batch_norm_forward"

@@ -55,6 +55,12 @@ impl ConvBackward {
         if self.choice.is_native() { cpu::weight_parts(self) } else { gpu::weight_parts(self) }
     }
 
+    /// The shapes it is checked on, one for each of [`super::conv::cases`].
+    pub fn cases(choice: &Choice) -> Vec<ConvBackward> {
+        let kernel = |case: super::conv::Case| ConvBackward { conv: case.conv, source: case.source, choice: choice.clone() };
+        super::conv::cases().into_iter().map(kernel).collect()
+    }
+
     /// Places of the operands behind the source's.
     pub fn places(&self) -> Places {
         let mut next = self.source.count();

@@ -33,6 +33,17 @@ impl ConvForward {
         if self.choice.is_native() { cpu::tiles(self) } else { gpu::tiles(self) }
     }
 
+    /// The shapes it is checked on, one for each of [`super::conv::cases`]; every fifth as in
+    /// evaluation.
+    pub fn cases(choice: &Choice) -> Vec<ConvForward> {
+        let kernel = |(i, case): (usize, super::conv::Case)| {
+            let training = i % 5 != 4;
+            let (conv, source) = (case.conv, case.source);
+            ConvForward { conv, source, keep_z: training, statistics: training, choice: choice.clone() }
+        };
+        super::conv::cases().into_iter().enumerate().map(kernel).collect()
+    }
+
     /// Places of the operands behind the source's.
     pub fn places(&self) -> Places {
         let mut next = self.source.count();

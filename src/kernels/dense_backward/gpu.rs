@@ -1,7 +1,47 @@
-//! `dense_backward`'s dispatches.
+//! `dense_backward`'s dispatches: the gradients of weights and bias, then the input's with its sums.
 
-use super::{DenseBackward, Dispatch, Limits};
+use super::super::Family;
+use super::super::gpu::{Value, count, line, shader_name, whole};
+use super::{DenseBackward, Dispatch, Kernel, Limits};
 
-pub fn dispatches(_kernel: &DenseBackward, _limits: &Limits) -> Vec<Dispatch> {
-    todo!()
+/// Clips and channels of a tile.
+const TILE: usize = 16;
+
+pub fn dispatches(kernel: &DenseBackward, limits: &Limits) -> Vec<Dispatch> {
+    let operands = kernel.operands();
+    let bind = |places: &[usize]| places.iter().map(|&i| whole(&operands, i)).collect();
+    let [below, norm, mask, weights, logits_gradient, weights_gradient, bias_gradient, dy, partials] =
+        [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+    let shape = [("CLIPS", count(kernel.clips)), ("C", count(kernel.channels)), ("OUTPUTS", count(kernel.outputs))];
+    // One more row: the bias.
+    let groups = line((kernel.features() + 1) * kernel.outputs, limits);
+    let mut constants = shape.to_vec();
+    constants.extend([("FEATURES", count(kernel.features())), ("GRID", Value::U32(groups[0]))]);
+    let first = Dispatch {
+        shader: "dense_weight_gradient",
+        entry: "main",
+        constants,
+        bindings: bind(&[below, norm, mask, logits_gradient, weights_gradient, bias_gradient]),
+        workgroups: groups,
+    };
+
+    let mut constants = shape.to_vec();
+    constants.push(("POSITIONS", count(kernel.positions)));
+    let workgroups = if kernel.choice.family == Family::Tiled {
+        constants.push(("T", count(TILE)));
+        [kernel.channels.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
+    } else {
+        let groups = line(kernel.clips * kernel.channels, limits);
+        constants.push(("GRID", Value::U32(groups[0])));
+        groups
+    };
+    let second = Dispatch {
+        shader: shader_name("dense_input_gradient", "dense_input_gradient.tiled", &kernel.choice.family),
+        entry: "main",
+        constants,
+        bindings: bind(&[below, norm, mask, weights, logits_gradient, dy, partials]),
+        workgroups,
+    };
+    vec![first, second]
 }

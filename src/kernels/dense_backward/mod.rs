@@ -24,6 +24,17 @@ pub struct DenseBackward {
 }
 
 impl DenseBackward {
+    /// The shapes it is checked on.
+    pub fn cases(choice: &Choice) -> Vec<DenseBackward> {
+        let mut all = Vec::new();
+        for (clips, positions, channels, outputs) in super::DENSE_SHAPES {
+            all.push(DenseBackward { clips, positions, channels, outputs, choice: choice.clone() });
+            let (positions, outputs) = (positions + 1, 2 * outputs);
+            all.push(DenseBackward { clips, positions, channels, outputs, choice: choice.clone() });
+        }
+        all
+    }
+
     pub fn features(&self) -> usize {
         self.positions * self.channels
     }

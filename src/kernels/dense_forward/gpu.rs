@@ -1,7 +1,33 @@
-//! `dense_forward`'s dispatches.
+//! `dense_forward`'s dispatch: a logit an invocation, or tiles of clips times outputs.
 
-use super::{DenseForward, Dispatch, Limits};
+use super::super::Family;
+use super::super::gpu::{Value, count, line, shader_name, whole};
+use super::{DenseForward, Dispatch, Kernel, Limits};
 
-pub fn dispatches(_kernel: &DenseForward, _limits: &Limits) -> Vec<Dispatch> {
-    todo!()
+/// Clips and outputs of a tile.
+const TILE: usize = 16;
+
+pub fn dispatches(kernel: &DenseForward, limits: &Limits) -> Vec<Dispatch> {
+    let operands = kernel.operands();
+    let mut constants = vec![
+        ("CLIPS", count(kernel.clips)),
+        ("FEATURES", count(kernel.features())),
+        ("C", count(kernel.channels)),
+        ("OUTPUTS", count(kernel.outputs)),
+        ("MASKED", Value::U32(u32::from(kernel.masked))),
+    ];
+    let workgroups = if kernel.choice.family == Family::Tiled {
+        constants.push(("T", count(TILE)));
+        [kernel.outputs.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
+    } else {
+        let groups = line(kernel.clips * kernel.outputs, limits);
+        constants.push(("GRID", Value::U32(groups[0])));
+        groups
+    };
+    // Evaluation has no mask: what is below is bound in its place, and not looked at.
+    let after = 2 + usize::from(kernel.masked);
+    let places = [0, 1, after, after + 1, if kernel.masked { 2 } else { 0 }, after + 2];
+    let bindings = places.map(|i| whole(&operands, i)).to_vec();
+    let shader = shader_name("dense_forward", "dense_forward.tiled", &kernel.choice.family);
+    vec![Dispatch { shader, entry: "main", constants, bindings, workgroups }]
 }

@@ -22,6 +22,17 @@ pub struct DenseForward {
 }
 
 impl DenseForward {
+    /// The shapes it is checked on.
+    pub fn cases(choice: &Choice) -> Vec<DenseForward> {
+        let mut all = Vec::new();
+        for (clips, positions, channels, outputs) in super::DENSE_SHAPES {
+            for masked in [true, false] {
+                all.push(DenseForward { clips, positions, channels, outputs, masked, choice: choice.clone() });
+            }
+        }
+        all
+    }
+
     pub fn features(&self) -> usize {
         self.positions * self.channels
     }

@@ -1,7 +1,14 @@
-//! `loss`'s dispatches.
+//! `loss`'s dispatch: a workgroup a clip; with the gradient in training.
 
-use super::{Dispatch, Limits, Loss};
+use super::super::gpu::{Value, count, whole};
+use super::{Dispatch, Kernel, Limits, Loss};
 
-pub fn dispatches(_kernel: &Loss, _limits: &Limits) -> Vec<Dispatch> {
-    todo!()
+pub fn dispatches(kernel: &Loss, _limits: &Limits) -> Vec<Dispatch> {
+    let operands = kernel.operands();
+    let (entry, places): (_, &[usize]) =
+        if kernel.gradient { ("train", &[0, 1, 2, 3, 5, 6, 4]) } else { ("evaluate", &[0, 1, 2, 3, 4, 5]) };
+    let mut constants = vec![("TAGS", count(kernel.tags)), ("HEADS", count(kernel.heads)), ("SCALE", Value::F32(kernel.scale))];
+    constants.push(("LAMBDA", Value::F32(kernel.lambda)));
+    let bindings = places.iter().map(|&i| whole(&operands, i)).collect();
+    vec![Dispatch { shader: "loss", entry, constants, bindings, workgroups: [kernel.clips as u32, 1, 1] }]
 }

@@ -28,6 +28,25 @@ pub struct Loss {
     pub choice: Choice,
 }
 
+impl Loss {
+    /// The shapes it is checked on.
+    pub fn cases(choice: &Choice) -> Vec<Loss> {
+        let mut all = Vec::new();
+        for (i, (clips, tags)) in
+            [(1, 1), (1, 3), (2, 3), (3, 5), (5, 22), (23, 50), (4, 1000), (2, 999), (1, 64), (64, 65), (257, 2)]
+                .into_iter()
+                .enumerate()
+        {
+            for (heads, gradient) in [(1, true), (2, true), (1, false), (2, false)] {
+                let scale = if i % 2 == 0 { 1.0 / (clips * tags) as f32 } else { 1.0 };
+                let lambda = [1.0, 0.7, 0.0, 0.4][(i + heads) % 4];
+                all.push(Loss { clips, tags, heads, scale, lambda, gradient, choice: choice.clone() });
+            }
+        }
+        all
+    }
+}
+
 impl Kernel for Loss {
     fn name(&self) -> &'static str {
         "loss"

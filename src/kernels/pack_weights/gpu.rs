@@ -1,7 +1,29 @@
-//! `pack_weights`'s dispatches.
+//! `pack_weights`' dispatch: one shader for every layout, all of them panels of a matrix.
 
-use super::{Dispatch, Limits, PackWeights};
+use super::super::gpu::{Value, count, line, whole};
+use super::{Dispatch, Kernel, Layout, Limits, PackWeights, Product};
 
-pub fn dispatches(_kernel: &PackWeights, _limits: &Limits) -> Vec<Dispatch> {
-    todo!()
+pub fn dispatches(kernel: &PackWeights, limits: &Limits) -> Vec<Dispatch> {
+    let operands = kernel.operands();
+    let packing = &kernel.packing;
+    let length = operands[1].len();
+    // As the parameter lies: one panel of the forward product. Turned: one of the input's gradient.
+    let (product, reversed, width) = match packing.layout {
+        Layout::AsIs => (Product::Forward, false, packing.cout),
+        Layout::Turned => (Product::InputGradient, false, packing.cin),
+        Layout::Panels { width } => (packing.product, packing.product == Product::InputGradient, width),
+    };
+    let groups = line(length, limits);
+    let constants = vec![
+        ("TAPS", count(packing.taps)),
+        ("CIN", count(packing.cin)),
+        ("COUT", count(packing.cout)),
+        ("FORWARD", Value::U32(u32::from(product == Product::Forward))),
+        ("REVERSED", Value::U32(u32::from(reversed))),
+        ("WIDTH", count(width)),
+        ("LENGTH", count(length)),
+        ("GRID", Value::U32(groups[0])),
+    ];
+    let bindings = vec![whole(&operands, 0), whole(&operands, 1)];
+    vec![Dispatch { shader: "pack_weights", entry: "main", constants, bindings, workgroups: groups }]
 }

@@ -80,6 +80,23 @@ pub struct PackWeights {
     pub choice: Choice,
 }
 
+impl PackWeights {
+    /// The shapes it is checked on: those of the convolutions, for both products, where the family
+    /// packs at all.
+    pub fn cases(choice: &Choice) -> Vec<PackWeights> {
+        let mut all = Vec::new();
+        for case in super::conv::cases() {
+            for product in [Product::Forward, Product::InputGradient] {
+                let packing = Packing::new(&case.conv, product, choice);
+                if packing.is_needed() {
+                    all.push(PackWeights { packing, choice: choice.clone() });
+                }
+            }
+        }
+        all
+    }
+}
+
 impl Kernel for PackWeights {
     fn name(&self) -> &'static str {
         "pack_weights"

@@ -25,6 +25,14 @@ pub struct Sgd {
     pub choice: Choice,
 }
 
+impl Sgd {
+    /// The shapes it is checked on.
+    pub fn cases(choice: &Choice) -> Vec<Sgd> {
+        let blocks = (1..=32).chain([33, 63, 64, 65, 100, 255, 256, 257, 1000, 1029, 4097]);
+        blocks.map(|blocks| Sgd { elements: blocks * BLOCK, choice: choice.clone() }).collect()
+    }
+}
+
 impl Kernel for Sgd {
     fn name(&self) -> &'static str {
         "sgd"

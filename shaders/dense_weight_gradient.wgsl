@@ -1,0 +1,41 @@
+// dw[f,o] = Σ_b max(scale·p[b,f] + shift, 0)·mask[b,f]·g[b,o], and dbias[o] = Σ_b g[b,o].
+//
+// An invocation owns one weight, or one bias: row FEATURES, where what is read is 1.
+
+const CLIPS: u32 = 1u;
+const FEATURES: u32 = 1u;
+const C: u32 = 1u;
+const OUTPUTS: u32 = 1u;
+const GRID: u32 = 1u;
+
+@group(0) @binding(0) var<storage, read> below: array<f32>; // [clip, position, channel]
+@group(0) @binding(1) var<storage, read> norm: array<f32>; // [4, channel]
+@group(0) @binding(2) var<storage, read> mask: array<f32>; // [clip, feature]
+@group(0) @binding(3) var<storage, read> logits_gradient: array<f32>; // [clip, output]
+@group(0) @binding(4) var<storage, read_write> weights_gradient: array<f32>; // [feature, output]
+@group(0) @binding(5) var<storage, read_write> bias_gradient: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let i = (group.x + group.y * GRID) * 64u + local;
+    let f = i / OUTPUTS;
+    let o = i % OUTPUTS;
+    if f > FEATURES {
+        return;
+    }
+    var sum = 0.0;
+    if f == FEATURES {
+        for (var b = 0u; b < CLIPS; b++) {
+            sum += logits_gradient[b * OUTPUTS + o];
+        }
+        bias_gradient[o] = sum;
+        return;
+    }
+    let scale = norm[f % C];
+    let shift = norm[C + f % C];
+    for (var b = 0u; b < CLIPS; b++) {
+        let at = b * FEATURES + f;
+        sum += max(scale * below[at] + shift, 0.0) * mask[at] * logits_gradient[b * OUTPUTS + o];
+    }
+    weights_gradient[i] = sum;
+}

@@ -1,0 +1,284 @@
+//! Flags that several commands share: which device, and everything that decides a training run.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::dataset::Dataset;
+use crate::device::select::{DeviceKind, Selection};
+use crate::device::{self, Device};
+use crate::error::{Error, Result};
+use crate::kernels::products::Isa;
+use crate::kernels::{Choice, Family};
+use crate::network::{Network, family};
+use crate::plan::Settings;
+use crate::playlists::{self, Lend, Mode, Reading, Untagged, UntaggedLenders};
+use crate::train::options::{Config, Options};
+use crate::train::schedule::{Rule, Schedule};
+
+/// Which device computes.
+#[derive(Args, Clone, Debug)]
+pub struct DeviceFlags {
+    /// cpu, gpu, or auto: a real GPU if there is one, else the CPU
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceKind,
+    /// A GPU by its index in `tagwalk devices`, or by part of its name; software Vulkan is only taken when named
+    #[arg(long, value_name = "NAME|INDEX")]
+    pub adapter: Option<String>,
+    /// Threads; 0 takes one a core. The result does not depend on it
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// How kernels are computed: plain or tiled on a GPU; avx512, avx2, neon or portable on the CPU [default: the best one there]
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<FamilyName>,
+}
+
+/// `--family`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum FamilyName {
+    Plain,
+    Tiled,
+    Avx512,
+    Avx2,
+    Neon,
+    Portable,
+}
+
+impl DeviceFlags {
+    /// Opens the device, says on stderr which one it is, and gives the choice of kernels.
+    pub fn open(&self) -> Result<(Device, Choice)> {
+        let device = device::open(&Selection { device: self.device, adapter: self.adapter.clone() })?;
+        let choice = self.choice(&device)?;
+        if self.threads > 0 {
+            // The pool that prepares batches; a second call in one process keeps the first pool.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
+        }
+        eprintln!("tagwalk: device: {} ({})", device.name(), describe(&choice));
+        Ok((device, choice))
+    }
+
+    /// The choice of kernels that `--family` asks for on a device.
+    pub fn choice(&self, device: &Device) -> Result<Choice> {
+        let Some(name) = self.family else { return Ok(device.choice()) };
+        let choice = match name {
+            FamilyName::Plain => Choice::gpu(Family::Plain),
+            FamilyName::Tiled => Choice::gpu(Family::Tiled),
+            FamilyName::Avx512 => Choice::native(Isa::Avx512),
+            FamilyName::Avx2 => Choice::native(Isa::Avx2),
+            FamilyName::Neon => Choice::native(Isa::Neon),
+            FamilyName::Portable => Choice::native(Isa::Portable),
+        };
+        if choice.is_native() != matches!(device, Device::Cpu) {
+            return Err(Error::usage("--family", format!("{} is not a family of {}", describe(&choice), device.name()))
+                .help("plain and tiled are a GPU's; avx512, avx2, neon and portable the CPU's."));
+        }
+        if let Family::Native(isa) = choice.family
+            && !Isa::available().contains(&isa)
+        {
+            return Err(Error::usage("--family", format!("this processor does not have {}", describe(&choice))));
+        }
+        Ok(choice)
+    }
+}
+
+/// A choice in a word.
+pub fn describe(choice: &Choice) -> &'static str {
+    match choice.family {
+        Family::Native(Isa::Avx512) => "avx512",
+        Family::Native(Isa::Avx2) => "avx2",
+        Family::Native(Isa::Neon) => "neon",
+        Family::Native(Isa::Portable) => "portable",
+        Family::Plain => "plain shaders",
+        Family::Tiled => "tiled shaders",
+    }
+}
+
+/// Mean over clips and tags, or their sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Reduction {
+    Mean,
+    Sum,
+}
+
+/// Which batch variance the running one takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Variance {
+    Biased,
+    Unbiased,
+}
+
+/// Which network.
+#[derive(Args, Clone, Debug)]
+pub struct NetworkFlags {
+    /// The family member: m^n or m^n-s (3^9: the released network; 3^5-81: small and quick), or a JSON file with its layers
+    #[arg(long, default_value = family::RELEASED, value_name = "NAME|FILE")]
+    pub network: String,
+    /// Samples a clip, where not the member's own (59049 for 3^9; the paper's is 50000): pooling becomes 'same'
+    #[arg(long, value_name = "SAMPLES")]
+    pub clip: Option<usize>,
+    /// 2: the supportive term gets a dense layer of its own, used in training only
+    #[arg(long, default_value_t = 1, value_name = "1|2")]
+    pub heads: usize,
+    /// Share of features dropped before the dense layer
+    #[arg(long, default_value_t = 0.5, value_name = "RATE")]
+    pub dropout: f64,
+}
+
+impl NetworkFlags {
+    /// The network for a number of tags.
+    pub fn build(&self, tags: usize) -> Result<Network> {
+        let mut network = if self.network.ends_with(".json") {
+            let text = std::fs::read_to_string(&self.network).map_err(|e| Error::io(&self.network, "cannot read", e))?;
+            let mut network: Network = serde_json::from_str(&text).map_err(|e| {
+                Error::input(&self.network, format!("is no table of layers: {e}"))
+                    .help("It holds what `network` holds in the config.json of a run.")
+            })?;
+            network.tags = tags;
+            network
+        } else {
+            Network { dropout: self.dropout, ..family::member(&self.network, tags)? }
+        };
+        network.heads = self.heads;
+        network.check()?;
+        match self.clip {
+            Some(samples) => network.with_clip(samples),
+            None => Ok(network),
+        }
+    }
+}
+
+/// What decides a training run, beside the dataset and the device.
+#[derive(Args, Clone, Debug)]
+pub struct TrainFlags {
+    #[command(flatten)]
+    pub network: NetworkFlags,
+    /// Clips a step
+    #[arg(long, default_value_t = 23, value_name = "CLIPS")]
+    pub batch: usize,
+    /// Steps at most; 0: until the schedule ends
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub steps: u64,
+    /// Epochs at most; 0: until the schedule ends
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub epochs: u64,
+    /// When the rate drops and the run ends
+    #[arg(long, value_enum, default_value_t = Rule::Plateau)]
+    pub schedule: Rule,
+    /// The first learning rate
+    #[arg(long, default_value_t = 0.01, value_name = "RATE")]
+    pub rate: f64,
+    /// Nesterov momentum
+    #[arg(long, default_value_t = 0.9, value_name = "M")]
+    pub momentum: f64,
+    /// Decides initial weights, order, clips, walks, dropout and which tags are removed
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    pub seed: u64,
+    /// Random clips of each training song an epoch
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub clips_per_song: usize,
+    /// Loss: mean over clips and tags, or their sum
+    #[arg(long, value_enum, default_value_t = Reduction::Mean)]
+    pub reduction: Reduction,
+    /// Which batch variance the running variance takes
+    #[arg(long, value_enum, default_value_t = Variance::Biased)]
+    pub running_variance: Variance,
+    #[command(flatten)]
+    pub propagation: PropagationFlags,
+}
+
+/// How tags are lent.
+#[derive(Args, Clone, Debug)]
+pub struct PropagationFlags {
+    /// The supportive term
+    #[arg(long, value_enum, default_value_t = Mode::Walk)]
+    pub mode: Mode,
+    /// How the walk's pseudo-code is read
+    #[arg(long, value_enum, default_value_t = Reading::Discard)]
+    pub reading: Reading,
+    /// Search range r, 0 to 1: the chance to walk on at each song
+    #[arg(long, default_value_t = 0.4, value_name = "R")]
+    pub range: f64,
+    /// Weight of the supportive term
+    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
+    pub lambda: f32,
+    /// Another song lends, never the song itself
+    #[arg(long)]
+    pub exclude_self: bool,
+    /// Songs in a playlist that cannot lend
+    #[arg(long, value_enum, default_value_t = UntaggedLenders::Drop)]
+    pub untagged_lenders: UntaggedLenders,
+    /// Which songs may lend
+    #[arg(long, value_enum, default_value_t = Lend::Train)]
+    pub lend: Lend,
+    /// Training songs without tags
+    #[arg(long, value_enum, default_value_t = Untagged::Mask)]
+    pub untagged: Untagged,
+    /// Share of the tagged training songs that lose all tags, by seed: to try what sparse tags do
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    pub remove: f64,
+}
+
+impl PropagationFlags {
+    /// The options of `playlists/`, checked.
+    pub fn options(&self) -> Result<playlists::Options> {
+        let options = playlists::Options {
+            mode: self.mode,
+            reading: self.reading,
+            range: self.range,
+            exclude_self: self.exclude_self,
+            untagged_lenders: self.untagged_lenders,
+            lend: self.lend,
+            untagged: self.untagged,
+            remove: self.remove,
+        };
+        options.check()?;
+        Ok(options)
+    }
+}
+
+impl TrainFlags {
+    /// The configuration of a run on a dataset.
+    pub fn config(&self, dataset: &Dataset, device: &Device, choice: Choice) -> Result<Config> {
+        let positive = |flag: &str, good: bool| if good { Ok(()) } else { Err(Error::usage(flag, "must be greater than 0")) };
+        positive("--batch", self.batch > 0)?;
+        positive("--clips-per-song", self.clips_per_song > 0)?;
+        positive("--rate", self.rate > 0.0 && self.rate.is_finite())?;
+        if !(0.0..1.0).contains(&self.momentum) {
+            return Err(Error::usage("--momentum", format!("{} is not in [0, 1)", self.momentum)));
+        }
+        if !self.propagation.lambda.is_finite() || self.propagation.lambda < 0.0 {
+            return Err(Error::usage("--lambda", "must be 0 or more"));
+        }
+        if self.schedule == Rule::Fixed && self.steps == 0 {
+            return Err(Error::usage("--schedule fixed", "needs --steps: its drops are shares of them"));
+        }
+        let network = self.network.build(dataset.vocabulary().len())?;
+        Ok(Config {
+            format: crate::run::config::FORMAT.into(),
+            version: crate::run::config::VERSION,
+            program: env!("CARGO_PKG_VERSION").into(),
+            device: device.name().into(),
+            network,
+            settings: Settings {
+                batch: self.batch,
+                mean: self.reduction == Reduction::Mean,
+                lambda: self.propagation.lambda,
+                unbiased_variance: self.running_variance == Variance::Unbiased,
+                choice,
+            },
+            seed: self.seed,
+            dataset: std::path::absolute(dataset.folder()).unwrap_or_else(|_| PathBuf::from(dataset.folder())),
+            fingerprint: dataset.fingerprint(),
+            sample_rate: dataset.sample_rate(),
+            vocabulary: dataset.vocabulary().to_vec(),
+            train: Options {
+                schedule: Schedule { rule: self.schedule, rate: self.rate, momentum: self.momentum, epochs: self.epochs, steps: self.steps },
+                propagation: self.propagation.options()?,
+                clips_per_song: self.clips_per_song,
+            },
+        })
+    }
+}

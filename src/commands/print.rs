@@ -1,0 +1,42 @@
+//! How commands print: results to standard output, everything else to standard error behind
+//! `tagwalk: `. A reader that has gone away (a broken pipe) is no failure. Nothing is coloured here,
+//! so `NO_COLOR` has nothing to turn off.
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::format::json_lines;
+
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// A line of the result.
+pub fn line(text: impl Display) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => {
+            CLOSED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(e) => Err(Error::io("standard output", "cannot write", e)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// An object of the result as one line of JSON, beginning with its `schema`.
+pub fn json(object: &impl Serialize) -> Result<()> {
+    line(json_lines::line(object))
+}
+
+/// Whether nobody reads the result any more: a long command may stop, with success.
+pub fn closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
+}
+
+/// Something to know that is no result. Where nobody reads it, it is lost.
+pub fn note(text: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "tagwalk: {text}");
+}

@@ -1,0 +1,232 @@
+//! `tagwalk train`: a network learns the tags of a dataset; a line a step and an epoch.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::Outcome;
+use super::flags::{DeviceFlags, TrainFlags};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::plan::{Run, training};
+use crate::run::interrupt;
+use crate::train::options::Config;
+use crate::train::{Cadence, Ending, Event, Session};
+
+/// Trains a network on a dataset, with tags lent along playlists
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A folder made by `tagwalk prepare` (not needed with --resume)
+    pub dataset: Option<PathBuf>,
+    /// The run's folder: configuration, log, checkpoints
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+    /// Go on with the run in --out where its last checkpoint is, with its own settings
+    #[arg(long)]
+    pub resume: bool,
+    /// A checkpoint also after every N steps; 0: by time only
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub checkpoint_steps: u64,
+    /// Minutes between checkpoints
+    #[arg(long, default_value_t = 5.0, value_name = "MINUTES")]
+    pub checkpoint_minutes: f64,
+    /// Print what would be trained, and end
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print an object a line on stdout instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Print only the end
+    #[arg(long, short)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub train: TrainFlags,
+    #[command(flatten)]
+    pub device: DeviceFlags,
+}
+
+pub fn run(args: Args) -> Result<Outcome> {
+    if !(args.checkpoint_minutes > 0.0 && args.checkpoint_minutes < 1e6) {
+        return Err(Error::usage("--checkpoint-minutes", "must be greater than 0"));
+    }
+    let cadence = Cadence { every: Duration::from_secs_f64(args.checkpoint_minutes * 60.0), steps: args.checkpoint_steps };
+    let folder = match (&args.dataset, args.resume) {
+        (Some(folder), _) => folder.clone(),
+        (None, true) => Config::read(&args.out)?.dataset,
+        (None, false) => return Err(Error::usage("DATASET", "is missing").help("Name a folder made by `tagwalk prepare`.")),
+    };
+    let dataset = Dataset::open(&folder)?;
+    let (device, choice) = args.device.open()?;
+    interrupt::listen("finishing this step and saving")?;
+    let mut session = if args.resume {
+        Session::resume(&args.out, &dataset, &device, args.device.threads, cadence)?
+    } else {
+        let config = args.train.config(&dataset, &device, choice)?;
+        if args.dry_run {
+            return dry_run(&config, &args);
+        }
+        Session::begin(&args.out, config, &dataset, &device, args.device.threads, cadence)?
+    };
+    introduce(&session, &dataset);
+    let mut show = Show::new(&args, session.place().steps);
+    let ending = session.run(&mut |event| show.event(&event))?;
+    show.end();
+    let steps = session.place().steps;
+    match ending {
+        Ending::Interrupted => {
+            let again = format!("Go on with: tagwalk train --resume --out {}", args.out.display());
+            Err(Error::interrupted(format!("stopped after step {steps}; everything is saved")).help(again))
+        }
+        Ending::Finished => {
+            eprintln!(
+                "tagwalk: done after {steps} steps; best weights: {}\n  Next: tagwalk evaluate {}",
+                args.out.join(crate::run::files::BEST).display(),
+                args.out.display()
+            );
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
+    let plan = training(&config.network, &config.settings)?;
+    let block = crate::plan::memory::block(&plan);
+    let gflop = plan.flops(Run::Train) as f64 / 1e9;
+    if args.json {
+        super::print::line(&json!({"schema": 1, "kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}).to_string())?;
+    } else {
+        super::print::line(&format!(
+            "{} clips of {} samples a step, {:.2} GFLOP, {} MiB; {} tags; nothing was written",
+            config.settings.batch,
+            config.network.clip_length,
+            gflop,
+            block.bytes >> 20,
+            config.network.tags
+        ))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Says what is trained on, and what a user should know before waiting.
+fn introduce(session: &Session, dataset: &Dataset) {
+    let (config, stage) = (&session.config, session.trainer.stage());
+    eprintln!(
+        "tagwalk: {} training songs ({} shorter than a clip, padded with silence), {} validation songs, {} tags; {} steps an epoch, {} parameters",
+        stage.songs(),
+        stage.short_songs(),
+        session.validation_songs(),
+        dataset.vocabulary().len(),
+        stage.steps_per_epoch(),
+        session.trainer.table.count()
+    );
+    let place = session.place();
+    if place.steps > 0 {
+        eprintln!("tagwalk: going on after step {}", place.steps);
+    }
+    if session.validation_songs() == 0 {
+        eprintln!("tagwalk: no validation songs: the rate will not drop by itself, and the last weights are the best");
+    }
+    // Running statistics begin at 0 and 1; what is left of that after n steps is (1 - m)^n.
+    let schedule = &config.train.schedule;
+    let steps = [schedule.steps, schedule.epochs * stage.steps_per_epoch()].into_iter().filter(|&s| s > 0).min();
+    if let Some(steps) = steps
+        && (1.0 - config.network.bn_momentum).powf(steps as f64) > 0.05
+    {
+        eprintln!(
+            "tagwalk: {steps} steps are few for the running statistics, which move by {} a step: validation and evaluation will look worse than training",
+            config.network.bn_momentum
+        );
+    }
+}
+
+/// Shows events on the terminal: a live line where stderr is one, else a line now and then.
+struct Show {
+    json: bool,
+    quiet: bool,
+    live: bool,
+    last: Instant,
+    began: Instant,
+    first: u64,
+}
+
+impl Show {
+    fn new(args: &Args, first: u64) -> Show {
+        let now = Instant::now();
+        let live = std::io::stderr().is_terminal() && !args.json;
+        Show { json: args.json, quiet: args.quiet, live, last: now - Duration::from_secs(60), began: now, first }
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Step { done, clips_per_second, left } => {
+                if self.json {
+                    self.object(&json!({"schema": 1, "kind": "step", "epoch": done.place.epoch, "step": done.place.steps,
+                        "own": done.own, "propagated": done.propagated, "rate": done.rate, "clips_per_second": clips_per_second}));
+                }
+                // A live line ten times a second; in a file or a pipe a line every ten seconds, the first steps at once.
+                let every = Duration::from_millis(if self.live { 100 } else { 10_000 });
+                if self.quiet || (self.last.elapsed() < every && done.place.steps >= self.first + 3) {
+                    return;
+                }
+                self.last = Instant::now();
+                let left = left.map_or(String::new(), |d| format!(", {} left", duration(d)));
+                let text = format!(
+                    "step {} (epoch {}): own {:.4}, propagated {:.4}, rate {:.2e}, {clips_per_second:.1} clips/s{left}",
+                    done.place.steps + 1,
+                    done.place.epoch + 1,
+                    done.own,
+                    done.propagated,
+                    done.rate
+                );
+                self.say(&text, true);
+            }
+            Event::Epoch { epoch, own, propagated, validation, best, rate } => {
+                if self.json {
+                    self.object(&json!({"schema": 1, "kind": "epoch", "epoch": epoch, "own": own, "propagated": propagated,
+                        "validation": validation, "best": best, "rate": rate}));
+                }
+                if self.quiet {
+                    return;
+                }
+                let validation = validation.map_or("none".into(), |v| format!("{v:.4}"));
+                let best = if *best { " (best)" } else { "" };
+                let text = format!(
+                    "epoch {} done after {}: own {own:.4}, propagated {propagated:.4}, validation {validation}{best}, next rate {rate:.2e}",
+                    epoch + 1,
+                    duration(self.began.elapsed())
+                );
+                self.say(&text, false);
+            }
+            Event::Saved { .. } => {}
+        }
+    }
+
+    fn object(&self, object: &serde_json::Value) {
+        // A reader that went away is no reason to stop training.
+        let _ = super::print::line(&object.to_string());
+    }
+
+    fn say(&self, text: &str, passing: bool) {
+        let mut stderr = std::io::stderr().lock();
+        let _ = match (self.live, passing) {
+            (true, true) => write!(stderr, "\r\x1b[K{text}"),
+            (true, false) => writeln!(stderr, "\r\x1b[K{text}"),
+            (false, _) => writeln!(stderr, "tagwalk: {text}"),
+        };
+        let _ = stderr.flush();
+    }
+
+    fn end(&self) {
+        if self.live && !self.quiet {
+            eprintln!();
+        }
+    }
+}
+
+/// 1:02:03 or 2:03.
+pub fn duration(d: Duration) -> String {
+    let s = d.as_secs();
+    if s >= 3600 { format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) } else { format!("{}:{:02}", s / 60, s % 60) }
+}

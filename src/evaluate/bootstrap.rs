@@ -1,0 +1,110 @@
+//! How sure a figure is: the percentile bootstrap (Efron 1979), resampling songs. For two score
+//! tables of the same songs, the difference in the same resamples.
+
+use rand::RngExt;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::metrics::{Figures, Measured};
+use crate::error::{Error, Result};
+use crate::random::{Purpose, generator};
+
+/// What to resample, and how often.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub replicates: usize,
+    /// Share of resamples inside the interval.
+    pub level: f64,
+    pub seed: u64,
+    /// The tags that retrieval MAP and ROC-AUC are means over.
+    pub tags: Vec<usize>,
+}
+
+impl Options {
+    /// 1000 resamples, 95 %, over all tags with at least `min_positives` songs.
+    pub fn new(measured: &Measured, min_positives: usize, seed: u64) -> Options {
+        Options { replicates: 1000, level: 0.95, seed, tags: measured.frequent(min_positives) }
+    }
+}
+
+/// A figure and where resamples of the songs put it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval {
+    /// On the songs as they are.
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+    /// Standard deviation over resamples: the standard error of `value`.
+    pub error: f64,
+    /// Resamples in which the figure was defined.
+    pub replicates: usize,
+}
+
+/// Intervals of a table's figures; `None` where the figure is not defined.
+pub fn intervals(measured: &Measured, options: &Options) -> Figures<Option<Interval>> {
+    summarise(measured.figures(&options.tags), options, measured.songs(), |counts| measured.resampled(&options.tags, counts))
+}
+
+/// Intervals of the difference `b - a` of two tables with the same truth.
+pub fn differences(a: &Measured, b: &Measured, options: &Options) -> Result<Figures<Option<Interval>>> {
+    if a.truth() != b.truth() || a.tags() != b.tags() {
+        return Err(Error::input("scores", "the two tables to be compared have different truths")
+            .help("Score the same songs with the same vocabulary."));
+    }
+    let difference = |a: Figures<Option<f64>>, b: Figures<Option<f64>>| Figures {
+        annotation_map: a.annotation_map.zip(b.annotation_map).map(|(a, b)| b - a),
+        retrieval_map: a.retrieval_map.zip(b.retrieval_map).map(|(a, b)| b - a),
+        roc_auc: a.roc_auc.zip(b.roc_auc).map(|(a, b)| b - a),
+    };
+    let value = difference(a.figures(&options.tags), b.figures(&options.tags));
+    Ok(summarise(value, options, a.songs(), |counts| {
+        difference(a.resampled(&options.tags, counts), b.resampled(&options.tags, counts))
+    }))
+}
+
+fn summarise(
+    value: Figures<Option<f64>>,
+    options: &Options,
+    songs: usize,
+    resample: impl Fn(&[u32]) -> Figures<Option<f64>> + Sync,
+) -> Figures<Option<Interval>> {
+    let replicate = |r: usize| {
+        let mut random = generator(options.seed, Purpose::Bootstrap, [r as u64, 0, 0]);
+        let mut counts = vec![0u32; songs];
+        for _ in 0..songs {
+            counts[random.random_range(0..songs)] += 1;
+        }
+        resample(&counts)
+    };
+    let replicates: Vec<Figures<Option<f64>>> = (0..options.replicates).into_par_iter().map(replicate).collect();
+    let interval = |value: Option<f64>, figure: fn(&Figures<Option<f64>>) -> Option<f64>| {
+        let mut drawn: Vec<f64> = replicates.iter().filter_map(figure).collect();
+        drawn.sort_unstable_by(f64::total_cmp);
+        value.filter(|_| drawn.len() > 1).map(|value| Interval {
+            value,
+            low: quantile(&drawn, (1.0 - options.level) / 2.0),
+            high: quantile(&drawn, (1.0 + options.level) / 2.0),
+            error: deviation(&drawn),
+            replicates: drawn.len(),
+        })
+    };
+    Figures {
+        annotation_map: interval(value.annotation_map, |f| f.annotation_map),
+        retrieval_map: interval(value.retrieval_map, |f| f.retrieval_map),
+        roc_auc: interval(value.roc_auc, |f| f.roc_auc),
+    }
+}
+
+/// The quantile of sorted values, linear between neighbours (numpy's default).
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let below = at.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (at - below as f64) * (sorted[above] - sorted[below])
+}
+
+/// Standard deviation with n - 1.
+fn deviation(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
+}

@@ -1,0 +1,180 @@
+//! Every kernel's cases on a device against the reference in f64, judged on what the textbook
+//! defines: z, pooled values, means and variances, gradients, logits, losses. Never on what a
+//! kernel or a family keeps for itself: a convolution's partial sums are judged through the batch
+//! norm that reads them, packed weights through the definition of their layout.
+
+mod batch_norm;
+mod conv;
+mod data;
+mod dense;
+mod small;
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::kernels::{Access, Choice, Kernel, Operand};
+use crate::tensor::DType;
+use data::Data;
+
+/// What a relative L2 error must stay below, for every kernel, case and tensor.
+///
+/// f32 rounds to 6e-8; sums of a few thousand products in any order stay below 1e-6, and dz, a
+/// difference of terms several times its size, below 5e-6.
+pub const BOUND: f64 = 1e-5;
+
+/// The kernels' names, in the order of a step.
+pub const KERNELS: [&str; 9] = [
+    "pack_weights",
+    "conv_forward",
+    "batch_norm_forward",
+    "dense_forward",
+    "loss",
+    "dense_backward",
+    "batch_norm_backward",
+    "conv_backward",
+    "sgd",
+];
+
+/// Runs one kernel on one device; as [`crate::kernels::cpu::run_alone`].
+pub type Alone<'a> = dyn Fn(&dyn Kernel, &dyn Fn(&Operand) -> Option<Vec<u8>>) -> Result<Vec<Vec<u8>>> + 'a;
+
+/// A device under test.
+pub struct Subject<'a> {
+    /// How kernels are computed on it.
+    pub choice: Choice,
+    pub alone: &'a Alone<'a>,
+}
+
+/// A tensor of a case beside the reference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The case's place among the kernel's cases, from 0.
+    pub case: usize,
+    /// Its shapes.
+    pub shape: String,
+    /// What was compared.
+    pub what: &'static str,
+    /// Relative L2 error; NaN where a value is not a number, which an element never written is.
+    pub error: f64,
+}
+
+impl Finding {
+    /// Not-a-number never holds.
+    pub fn holds(&self) -> bool {
+        self.error <= BOUND
+    }
+}
+
+/// What came of a kernel's cases.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub kernel: &'static str,
+    pub cases: usize,
+    /// Tensors compared over all cases.
+    pub compared: usize,
+    /// The largest error; `None` where the family has no cases (nothing to pack).
+    pub worst: Option<Finding>,
+    /// All that do not hold.
+    pub failed: Vec<Finding>,
+}
+
+/// Checks kernel `name` ([`KERNELS`]).
+pub fn kernel(subject: &Subject, name: &str) -> Result<Report> {
+    let mut judge = Judge { subject, case: 0, shape: String::new(), found: Vec::new() };
+    let (kernel, cases) = match name {
+        "pack_weights" => ("pack_weights", small::pack_weights(&mut judge)?),
+        "conv_forward" => ("conv_forward", conv::forward(&mut judge)?),
+        "batch_norm_forward" => ("batch_norm_forward", batch_norm::forward(&mut judge)?),
+        "dense_forward" => ("dense_forward", dense::forward(&mut judge)?),
+        "loss" => ("loss", small::loss(&mut judge)?),
+        "dense_backward" => ("dense_backward", dense::backward(&mut judge)?),
+        "batch_norm_backward" => ("batch_norm_backward", batch_norm::backward(&mut judge)?),
+        "conv_backward" => ("conv_backward", conv::backward(&mut judge)?),
+        "sgd" => ("sgd", small::sgd(&mut judge)?),
+        other => {
+            return Err(Error::usage("KERNEL", format!("there is no kernel '{other}'"))
+                .help(format!("There are: {}.", KERNELS.join(", "))));
+        }
+    };
+    let size = |f: &Finding| if f.error.is_nan() { f64::INFINITY } else { f.error };
+    let worst = judge.found.iter().max_by(|a, b| size(a).total_cmp(&size(b))).cloned();
+    let compared = judge.found.len();
+    let failed = judge.found.into_iter().filter(|f| !f.holds()).collect();
+    Ok(Report { kernel, cases, compared, worst, failed })
+}
+
+/// Runs cases and collects what it finds.
+struct Judge<'a> {
+    subject: &'a Subject<'a>,
+    case: usize,
+    shape: String,
+    found: Vec<Finding>,
+}
+
+/// Bytes of operands by name.
+type Inputs = Vec<(&'static str, Vec<u8>)>;
+
+fn bytes<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {
+    bytemuck::cast_slice(values).to_vec()
+}
+
+fn single(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&v| v as f32).collect()
+}
+
+fn double(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&v| v.into()).collect()
+}
+
+impl Judge<'_> {
+    /// Begins case `case` of a kernel and makes its source of data.
+    fn begin(&mut self, case: usize, kernel: &dyn Kernel) -> Data {
+        self.case = case;
+        let shapes = kernel.operands().into_iter().filter(|o| o.access != Access::Scratch);
+        self.shape = shapes.map(|o| format!("{} {:?}", o.name, o.shape)).collect::<Vec<_>>().join(", ");
+        Data::new(kernel.name(), case)
+    }
+
+    /// Runs a kernel; what it writes, by the operands' names.
+    fn run(&self, kernel: &dyn Kernel, inputs: &Inputs) -> Result<BTreeMap<&'static str, Vec<f32>>> {
+        let raw = self.run_raw(kernel, inputs)?;
+        let floats = raw.into_iter().map(|(name, b)| (name, bytemuck::pod_collect_to_vec(&b)));
+        Ok(floats.collect())
+    }
+
+    /// The same as bytes. Operands that are not in `inputs` begin as NaN, so that what is never
+    /// written is seen.
+    fn run_raw(&self, kernel: &dyn Kernel, inputs: &Inputs) -> Result<BTreeMap<&'static str, Vec<u8>>> {
+        let given = |o: &Operand| inputs.iter().find(|(name, _)| *name == o.name).map(|(_, b)| b.clone());
+        let operands = kernel.operands();
+        for o in &operands {
+            assert!(given(o).is_some() != (o.access == Access::Write || o.access == Access::Scratch), "{}", o.name);
+        }
+        let all = (self.subject.alone)(kernel, &given)?;
+        let written = operands.iter().zip(all).filter(|(o, _)| matches!(o.access, Access::Write | Access::Update));
+        Ok(written.filter(|(o, _)| o.dtype != DType::I16).map(|(o, b)| (o.name, b)).collect())
+    }
+
+    /// Compares by relative L2 error.
+    fn compare(&mut self, what: &'static str, got: &[f32], want: &[f64]) {
+        self.compare_over(what, got, want, 0.0);
+    }
+
+    /// The same, over `size` where the reference is smaller: the size of what a sum adds up, where
+    /// its terms may cancel to nothing.
+    fn compare_over(&mut self, what: &'static str, got: &[f32], want: &[f64], size: f64) {
+        assert_eq!(got.len(), want.len(), "{what}");
+        let error = length(got.iter().zip(want).map(|(&g, w)| f64::from(g) - w));
+        let size = size.max(length(want.iter().copied()));
+        self.push(what, if error == 0.0 { 0.0 } else { error / size });
+    }
+
+    fn push(&mut self, what: &'static str, error: f64) {
+        self.found.push(Finding { case: self.case, shape: self.shape.clone(), what, error });
+    }
+}
+
+/// Euclidean length.
+fn length(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum::<f64>().sqrt()
+}

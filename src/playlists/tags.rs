@@ -1,0 +1,79 @@
+//! A dataset's tags as a run sees them: some training songs may have lost theirs. Who can lend
+//! follows from them.
+
+use rand::RngExt;
+
+use super::{Bits, Lend};
+use crate::dataset::{Dataset, Split};
+use crate::random::{Purpose, generator};
+
+/// Tags after a run's removal. The dataset stays as it is; 1 bit a song says whose are hidden.
+pub struct Tags<'a> {
+    dataset: &'a Dataset,
+    hidden: Bits,
+}
+
+impl<'a> Tags<'a> {
+    /// All tags.
+    pub fn of(dataset: &'a Dataset) -> Tags<'a> {
+        Tags { dataset, hidden: Bits::none(dataset.songs()) }
+    }
+
+    /// Without the tags of round(`share` · n) of the n training songs that have audio and tags.
+    /// With one seed, a larger share removes the same songs and more.
+    pub fn removing(dataset: &'a Dataset, share: f64, seed: u64) -> Tags<'a> {
+        let mut tags = Tags::of(dataset);
+        if share <= 0.0 {
+            return tags;
+        }
+        let trained = |&song: &u32| {
+            let song = song as usize;
+            dataset.split(song) == Split::Train && dataset.samples(song) > 0 && dataset.is_tagged(song)
+        };
+        let mut songs: Vec<u32> = (0..dataset.songs() as u32).filter(trained).collect();
+        let removed = (share * songs.len() as f64).round() as usize;
+        // The first steps of a Fisher-Yates shuffle.
+        let mut random = generator(seed, Purpose::Removal, [0; 3]);
+        for i in 0..removed.min(songs.len()) {
+            let other = random.random_range(i..songs.len());
+            songs.swap(i, other);
+            tags.hidden.insert(songs[i] as usize);
+        }
+        tags
+    }
+
+    /// How many songs lost their tags.
+    pub fn removed(&self) -> usize {
+        self.hidden.count()
+    }
+
+    /// A song's tag bits, `None` where they were removed.
+    pub fn bits(&self, song: usize) -> Option<&'a [u8]> {
+        (!self.hidden.contains(song)).then(|| self.dataset.tag_bits(song))
+    }
+
+    /// Whether a song has a tag of the vocabulary left.
+    pub fn is_tagged(&self, song: usize) -> bool {
+        !self.hidden.contains(song) && self.dataset.is_tagged(song)
+    }
+
+    /// A song's tags, ascending, as places in the vocabulary.
+    pub fn each(&self, song: usize) -> impl Iterator<Item = usize> + use<'a> {
+        let bytes = self.bits(song).unwrap_or(&[]).iter().enumerate();
+        bytes.flat_map(|(i, &byte)| (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| 8 * i + bit))
+    }
+
+    /// Writes a song's row of labels, 0 or 1: `[tag]`.
+    pub fn write(&self, song: usize, row: &mut [f32]) {
+        row.fill(0.0);
+        self.each(song).for_each(|tag| row[tag] = 1.0);
+    }
+
+    /// The songs that have a tag and whose split may lend.
+    pub fn lenders(&self, lend: Lend) -> Bits {
+        Bits::from_fn(self.dataset.songs(), |song| {
+            let may = lend == Lend::All || matches!(self.dataset.split(song), Split::None | Split::Train);
+            may && self.is_tagged(song)
+        })
+    }
+}

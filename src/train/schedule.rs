@@ -1,0 +1,198 @@
+//! Rates over time: the paper's rule, the released software's stages, or fixed drops; and when to
+//! stop. The state is all numbers, so that a checkpoint can keep it.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Which rule sets the rate (`paper.md`, 0.13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// The paper's: a fifth whenever an epoch's validation loss exceeds the best so far, at most
+    /// four times; the end after 12 epochs without a new best
+    #[default]
+    Plateau,
+    /// The released software's: five stages, each a fifth of the rate before, from the best weights
+    /// and without momentum; a stage ends after 3 epochs without a new best; 1e-6 decay a step
+    Released,
+    /// A fifth after 60 % and again after 85 % of the steps; no early stopping
+    Fixed,
+}
+
+/// The settings of a schedule, kept with the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    pub rule: Rule,
+    /// The first rate.
+    pub rate: f64,
+    /// Nesterov momentum.
+    pub momentum: f64,
+    /// Epochs at most; 0: no limit.
+    pub epochs: u64,
+    /// Steps at most; 0: no limit.
+    pub steps: u64,
+}
+
+/// What a drop divides the rate by.
+const FACTOR: f64 = 5.0;
+/// Drops at most: 0.01 ends at 0.000016, as released.
+const DROPS: u32 = 4;
+/// Epochs without a new best that end a run (the paper).
+const PAPER_PATIENCE: u32 = 12;
+/// Epochs without a new best that end a stage, and epochs at most (the released software).
+const RELEASED_PATIENCE: u32 = 3;
+const RELEASED_EPOCHS: u64 = 100;
+/// Decay of the rate a step of a stage (the released software).
+const RELEASED_DECAY: f64 = 1e-6;
+
+/// Where a schedule is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The best validation loss so far, and its epoch.
+    pub best: Option<f64>,
+    pub best_epoch: u64,
+    /// Epochs since then; in a stage of the released software, since that stage's best.
+    pub since: u32,
+    pub drops: u32,
+    /// Steps since the stage began.
+    pub stage_steps: u64,
+    /// The best of this stage.
+    pub stage_best: Option<f64>,
+}
+
+/// What follows from an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    Continue,
+    /// Go on from the best weights, momenta at zero.
+    Restart,
+    Stop,
+}
+
+impl Schedule {
+    /// The rate of the next step; `step` counts from 0 over the whole run.
+    pub fn rate(&self, state: &State, step: u64) -> f64 {
+        match self.rule {
+            Rule::Plateau => self.rate / FACTOR.powi(state.drops as i32),
+            Rule::Released => self.rate / FACTOR.powi(state.drops as i32) / (1.0 + RELEASED_DECAY * state.stage_steps as f64),
+            Rule::Fixed => {
+                // In whole numbers, so that no rounding moves a drop by a step.
+                let drops = [60, 85].iter().filter(|&&percent| self.steps > 0 && step * 100 >= self.steps * percent).count();
+                self.rate / FACTOR.powi(drops as i32)
+            }
+        }
+    }
+
+    /// Whether step `step` (from 0) is still to be done.
+    pub fn has_step(&self, step: u64) -> bool {
+        self.steps == 0 || step < self.steps
+    }
+
+    /// Takes note of a step.
+    pub fn stepped(&self, state: &mut State) {
+        state.stage_steps += 1;
+    }
+
+    /// Takes note of epoch `epoch` (from 0) with its validation loss, `None` where there are no
+    /// validation songs. Gives whether it is a new best, and what follows.
+    pub fn epoch_ended(&self, state: &mut State, epoch: u64, loss: Option<f64>) -> (bool, Next) {
+        let better = |than: Option<f64>| loss.is_some_and(|l| than.is_none_or(|b| l < b));
+        let new_best = better(state.best);
+        let worse = loss.zip(state.best).is_some_and(|(l, b)| l > b);
+        if new_best {
+            (state.best, state.best_epoch) = (loss, epoch);
+        }
+        let progress = if self.rule == Rule::Released { better(state.stage_best) } else { new_best };
+        if progress {
+            state.stage_best = loss;
+            state.since = 0;
+        } else {
+            state.since += 1;
+        }
+        let limit = if self.rule == Rule::Released && self.epochs == 0 { RELEASED_EPOCHS } else { self.epochs };
+        if limit > 0 && epoch + 1 >= limit {
+            return (new_best, Next::Stop);
+        }
+        let next = match self.rule {
+            // Without validation songs nothing can be said of progress.
+            _ if loss.is_none() => Next::Continue,
+            Rule::Fixed => Next::Continue,
+            Rule::Plateau => {
+                if worse && state.drops < DROPS {
+                    state.drops += 1;
+                }
+                if state.since >= PAPER_PATIENCE { Next::Stop } else { Next::Continue }
+            }
+            Rule::Released if state.since < RELEASED_PATIENCE => Next::Continue,
+            Rule::Released if state.drops == DROPS => Next::Stop,
+            Rule::Released => {
+                state.drops += 1;
+                (state.since, state.stage_steps, state.stage_best) = (0, 0, None);
+                Next::Restart
+            }
+        };
+        (new_best, next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(rule: Rule) -> Schedule {
+        Schedule { rule, rate: 0.01, momentum: 0.9, epochs: 0, steps: 0 }
+    }
+
+    #[test]
+    fn the_papers_rule_drops_four_times_and_stops_after_twelve() {
+        let (s, mut state) = (schedule(Rule::Plateau), State::default());
+        assert_eq!(s.epoch_ended(&mut state, 0, Some(0.5)), (true, Next::Continue));
+        let mut rates = Vec::new();
+        for epoch in 1..12 {
+            assert_eq!(s.epoch_ended(&mut state, epoch, Some(0.6)), (false, Next::Continue));
+            rates.push(s.rate(&state, 0));
+        }
+        let expected = [0.002, 0.0004, 0.00008, 0.000016, 0.000016];
+        assert!(rates.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{rates:?}");
+        assert_eq!(s.epoch_ended(&mut state, 12, Some(0.6)), (false, Next::Stop));
+    }
+
+    #[test]
+    fn an_equal_loss_is_no_new_best_and_no_increase() {
+        let (s, mut state) = (schedule(Rule::Plateau), State::default());
+        s.epoch_ended(&mut state, 0, Some(0.5));
+        assert_eq!(s.epoch_ended(&mut state, 1, Some(0.5)), (false, Next::Continue));
+        assert_eq!((state.drops, state.since), (0, 1));
+    }
+
+    #[test]
+    fn the_released_stages_restart_four_times() {
+        let (s, mut state) = (schedule(Rule::Released), State::default());
+        let mut restarts = 0;
+        for epoch in 0.. {
+            s.stepped(&mut state);
+            // Each stage's first epoch is its best.
+            let loss = if state.stage_best.is_none() { 0.5 } else { 0.7 };
+            match s.epoch_ended(&mut state, epoch, Some(loss)).1 {
+                Next::Restart => {
+                    restarts += 1;
+                    assert_eq!(state.stage_steps, 0);
+                }
+                Next::Stop => break,
+                Next::Continue => {}
+            }
+        }
+        assert_eq!(restarts, 4);
+        assert!((s.rate(&state, 0) - 0.01 / 625.0 / (1.0 + 4e-6)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn fixed_drops_fall_on_whole_steps() {
+        let s = Schedule { steps: 700, rate: 0.05, ..schedule(Rule::Fixed) };
+        let state = State::default();
+        let rates = [419, 420, 594, 595].map(|step| s.rate(&state, step));
+        let expected = [0.05, 0.01, 0.01, 0.002];
+        assert!(rates.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{rates:?}");
+        assert!(s.has_step(699) && !s.has_step(700));
+    }
+}

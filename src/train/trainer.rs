@@ -1,0 +1,174 @@
+//! A network being trained on a device: while the device works on one step, the CPU prepares the
+//! next one's buffers, and a step's losses are read while the one after it runs.
+
+use std::collections::VecDeque;
+
+use super::options::Config;
+use crate::batch::{Batch, Stage};
+use crate::dataset::Dataset;
+use crate::device::{Device, Program, Ticket};
+use crate::error::{Error, Result};
+use crate::kernels::sgd::{BLOCK, FINITE};
+use crate::network::Parameters;
+use crate::plan::build::names;
+use crate::plan::{Run, TensorId, training};
+use crate::run::Weights;
+
+/// Where a training run stands between two steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub epoch: u64,
+    /// Steps done in this epoch.
+    pub step: u64,
+    /// Steps done in all.
+    pub steps: u64,
+}
+
+/// A step that is done and known to be finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Done {
+    /// Before the step.
+    pub place: Place,
+    pub rate: f64,
+    /// Own loss.
+    pub own: f64,
+    /// Supportive loss, before its weight.
+    pub propagated: f64,
+}
+
+/// See the module's page.
+pub struct Trainer<'a> {
+    pub program: Box<dyn Program>,
+    pub table: Parameters,
+    stage: Stage<'a>,
+    batch: Batch,
+    next: Batch,
+    /// The place that `batch` holds, once it has been filled.
+    filled: Option<Place>,
+    ids: Ids,
+    losses: Vec<f32>,
+    pending: VecDeque<(Ticket, Place, f64)>,
+    momentum: f64,
+}
+
+struct Ids {
+    hyper: TensorId,
+    parameters: TensorId,
+    momenta: TensorId,
+    running: TensorId,
+    losses: TensorId,
+    status: TensorId,
+}
+
+impl<'a> Trainer<'a> {
+    /// Allocates and compiles everything; initial weights by the configuration's seed.
+    pub fn new(dataset: &'a Dataset, device: &Device, config: &Config, threads: usize) -> Result<Trainer<'a>> {
+        let plan = training(&config.network, &config.settings)?;
+        let table = Parameters::new(&config.network)?;
+        let id = |name: &str| plan.find(name).unwrap_or_else(|| panic!("a training plan has {name}"));
+        let ids = Ids {
+            hyper: id(names::HYPER),
+            parameters: id(names::PARAMETERS),
+            momenta: id(names::MOMENTA),
+            running: id(names::RUNNING),
+            losses: id(names::LOSSES),
+            status: id(names::STATUS),
+        };
+        let stage = Stage::new(dataset, config.network.clone(), &config.train, config.settings.batch, config.seed)?;
+        let [batch, next] = [(); 2].map(|()| Batch::new(&config.network, config.settings.batch));
+        let mut trainer = Trainer {
+            program: device.load(plan, threads)?,
+            table,
+            stage,
+            batch,
+            next,
+            filled: None,
+            ids,
+            losses: vec![0.0; 2 * config.settings.batch],
+            pending: VecDeque::with_capacity(2),
+            momentum: config.train.schedule.momentum,
+        };
+        let (parameters, running) = (trainer.table.initial(config.seed), trainer.table.initial_running());
+        trainer.set_weights(&parameters, &running)?;
+        trainer.set_momenta(&vec![0.0; trainer.table.length])?;
+        Ok(trainer)
+    }
+
+    /// The stage that makes its batches.
+    pub fn stage(&self) -> &Stage<'a> {
+        &self.stage
+    }
+
+    /// Steps an epoch.
+    pub fn epoch_steps(&self) -> u64 {
+        self.stage.steps_per_epoch()
+    }
+
+    /// The place after a step at `place`.
+    pub fn after(&self, place: Place) -> Place {
+        let (epoch, step) = if place.step + 1 == self.epoch_steps() { (place.epoch + 1, 0) } else { (place.epoch, place.step + 1) };
+        Place { epoch, step, steps: place.steps + 1 }
+    }
+
+    /// Starts the step at `place`, prepares the next one meanwhile, and gives the step before, if
+    /// one was still running.
+    pub fn step(&mut self, place: Place, rate: f64) -> Result<Option<Done>> {
+        if self.filled != Some(place) {
+            self.stage.fill(place.epoch, place.step, &mut self.batch);
+        }
+        self.batch.upload(self.program.as_mut())?;
+        self.program.upload(self.ids.hyper, bytemuck::cast_slice(&[rate as f32, self.momentum as f32]))?;
+        let following = self.after(place);
+        let (program, stage, next) = (&mut self.program, &self.stage, &mut self.next);
+        let (ticket, ()) = rayon::join(|| program.submit(Run::Train), || stage.fill(following.epoch, following.step, next));
+        std::mem::swap(&mut self.batch, &mut self.next);
+        self.filled = Some(following);
+        self.pending.push_back((ticket?, place, rate));
+        if self.pending.len() > 1 { self.collect() } else { Ok(None) }
+    }
+
+    /// Waits for the oldest step that is not collected yet.
+    pub fn collect(&mut self) -> Result<Option<Done>> {
+        let Some((ticket, place, rate)) = self.pending.pop_front() else { return Ok(None) };
+        self.program.output(ticket, self.ids.losses, bytemuck::cast_slice_mut(&mut self.losses))?;
+        let mut status = [0u32];
+        self.program.output(ticket, self.ids.status, bytemuck::cast_slice_mut(&mut status))?;
+        let sum = |first: usize| self.losses.iter().skip(first).step_by(2).map(|&v| f64::from(v)).sum::<f64>();
+        let done = Done { place, rate, own: sum(0), propagated: sum(1) };
+        let wrong = match status[0] {
+            FINITE if done.own.is_finite() && done.propagated.is_finite() => return Ok(Some(done)),
+            FINITE => format!("the loss (own {}, propagated {})", done.own, done.propagated),
+            block => format!("the gradient or the new value of {}", self.table.holder(block as usize * BLOCK).name),
+        };
+        Err(Error::input(format!("step {}", place.steps + 1), format!("{wrong} is not finite; the run has stopped"))
+            .help("Its checkpoints are from before that. A smaller --rate usually helps."))
+    }
+
+    /// Replaces weights and running statistics, both flat.
+    pub fn set_weights(&mut self, parameters: &[f32], running: &[f32]) -> Result<()> {
+        self.program.upload(self.ids.parameters, bytemuck::cast_slice(parameters))?;
+        self.program.upload(self.ids.running, bytemuck::cast_slice(running))
+    }
+
+    pub fn set_momenta(&mut self, momenta: &[f32]) -> Result<()> {
+        self.program.upload(self.ids.momenta, bytemuck::cast_slice(momenta))
+    }
+
+    /// Weights and running statistics as they are now. Collect every step before.
+    pub fn weights(&mut self, config: &Config) -> Result<Weights> {
+        let parameters = self.download(self.ids.parameters, self.table.length)?;
+        let running = self.download(self.ids.running, self.table.running_length)?;
+        Ok(Weights { about: config.about(), parameters, running })
+    }
+
+    pub fn momenta(&mut self) -> Result<Vec<f32>> {
+        self.download(self.ids.momenta, self.table.length)
+    }
+
+    fn download(&mut self, tensor: TensorId, length: usize) -> Result<Vec<f32>> {
+        assert!(self.pending.is_empty(), "steps are still running");
+        let mut values = vec![0.0f32; length];
+        self.program.download(tensor, bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
+    }
+}

@@ -1,0 +1,142 @@
+//! Every shader, without any driver: it parses and validates, naga translates it to SPIR-V and to Metal's
+//! language, and it fits what its kernel's room says of it (bindings, access, element types,
+//! constants, entry points), within WebGPU's limits.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::kernels::small;
+use naga::valid::{Capabilities, GlobalUse, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner};
+use tagwalk::kernels::gpu::{Dispatch, Limits};
+use tagwalk::kernels::{Access, Family, Kernel, shaders};
+use tagwalk::tensor::DType;
+
+fn parse(name: &str, text: &str) -> (Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let info = validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
+    (module, info)
+}
+
+fn translate(name: &str, module: &Module, info: &ModuleInfo) {
+    use naga::back::{msl, spv};
+    for entry in &module.entry_points {
+        let options = spv::Options { lang_version: (1, 3), ..Default::default() };
+        let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry.name.clone() };
+        let words = spv::write_vec(module, info, &options, Some(&pipeline)).unwrap_or_else(|e| panic!("{name} to SPIR-V: {e}"));
+        assert_eq!(words[0], 0x0723_0203, "SPIR-V's magic number");
+        let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
+        let pipeline =
+            msl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.name.clone())), ..Default::default() };
+        let (metal, _) = msl::write_string(module, info, &options, &pipeline).unwrap_or_else(|e| panic!("{name} to Metal: {e}"));
+        assert!(metal.contains("kernel void"), "{name}");
+    }
+}
+
+#[test]
+fn every_shader_is_valid_as_it_stands_and_translates() {
+    for (name, text) in shaders::TABLE {
+        let (module, info) = parse(name, text);
+        assert!(!module.entry_points.is_empty(), "{name}");
+        translate(name, &module, &info);
+    }
+}
+
+#[test]
+fn every_file_is_in_the_table() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
+    let files: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|f| f.unwrap().file_name().into_string().unwrap().strip_suffix(".wgsl").expect("only shaders").to_owned())
+        .collect();
+    let table: BTreeSet<String> = shaders::TABLE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(files, table);
+}
+
+/// One dispatch against its shader.
+fn check(kernel: &dyn Kernel, dispatch: &Dispatch, limits: &Limits) {
+    let name = format!("{} of {kernel:?}", dispatch.shader);
+    let (module, info) = parse(&name, &shaders::text(dispatch.shader, &dispatch.constants).unwrap());
+    let at = module.entry_points.iter().position(|e| e.name == dispatch.entry);
+    let at = at.unwrap_or_else(|| panic!("{name} has no entry point {}", dispatch.entry));
+    let operands = kernel.operands();
+    let uses = info.get_entry_point(at);
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).unwrap();
+
+    let mut bound = BTreeSet::new();
+    let mut workgroup_memory = 0;
+    for (handle, variable) in module.global_variables.iter().filter(|(h, _)| !uses[*h].is_empty()) {
+        let variable_name = variable.name.as_deref().unwrap_or_default();
+        match variable.space {
+            AddressSpace::WorkGroup => workgroup_memory += layouter[variable.ty].size.next_multiple_of(16),
+            AddressSpace::Storage { access } => {
+                let place = variable.binding.as_ref().unwrap();
+                assert_eq!(place.group, 0, "{name}");
+                let binding = dispatch.bindings.get(place.binding as usize);
+                let binding = binding.unwrap_or_else(|| panic!("{name}: nothing bound to {variable_name}"));
+                let operand = &operands[binding.operand];
+                let read_only = !access.contains(StorageAccess::STORE);
+                assert_eq!(read_only, binding.access == Access::Read, "{name}: {variable_name}");
+                if operand.access == Access::Read {
+                    assert!(!uses[handle].contains(GlobalUse::WRITE), "{name} writes {}", operand.name);
+                }
+                let TypeInner::Array { base, .. } = module.types[variable.ty].inner else { panic!("{name}: {variable_name}") };
+                let scalar = module.types[base].inner.scalar().unwrap();
+                let kind = if operand.dtype == DType::F32 { ScalarKind::Float } else { ScalarKind::Uint };
+                assert_eq!((scalar.kind, scalar.width), (kind, 4), "{name}: {variable_name}");
+                bound.insert(place.binding as usize);
+            }
+            AddressSpace::Private => {}
+            space => panic!("{name}: {variable_name} lies in {space:?}"),
+        }
+    }
+    assert_eq!(bound, (0..dispatch.bindings.len()).collect(), "{name}: bindings that the entry point reaches");
+    assert!(workgroup_memory <= limits.workgroup_memory, "{name}: {workgroup_memory} bytes of workgroup memory");
+    let size: u32 = module.entry_points[at].workgroup_size.iter().product();
+    assert!(size > 0 && size <= limits.invocations, "{name}: {size} invocations");
+    assert!(dispatch.workgroups.iter().all(|g| (1..=limits.max_workgroups).contains(g)), "{name}: {:?}", dispatch.workgroups);
+    for binding in &dispatch.bindings {
+        let operand = &operands[binding.operand];
+        let what = format!("{name}: {} {binding:?}", operand.name);
+        assert!(binding.length > 0 && binding.length <= limits.max_binding, "{what}");
+        assert!(binding.offset + binding.length <= operand.bytes() as u64, "{what}");
+        assert_eq!(binding.offset % limits.alignment, 0, "{what}");
+        assert_eq!(binding.length % 4, 0, "{what}");
+        if operand.access == Access::Read {
+            assert_eq!(binding.access, Access::Read, "{what}");
+        }
+    }
+}
+
+#[test]
+fn every_dispatch_fits_its_shader_within_webgpus_limits() {
+    let mut seen = BTreeSet::new();
+    for family in [Family::Plain, Family::Tiled] {
+        for kernel in small(&family) {
+            let dispatches = kernel.dispatches(&Limits::WEBGPU);
+            assert!(!dispatches.is_empty(), "{kernel:?}");
+            for dispatch in &dispatches {
+                check(&*kernel, dispatch, &Limits::WEBGPU);
+                seen.insert(dispatch.shader);
+            }
+            // The same kernel and limits give the same dispatches: a plan is data.
+            assert_eq!(dispatches, kernel.dispatches(&Limits::WEBGPU));
+        }
+    }
+    let table: BTreeSet<&str> = shaders::TABLE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(seen, table, "shaders that no kernel uses");
+}
+
+#[test]
+fn grids_stay_within_the_limits_and_cover_everything() {
+    use tagwalk::kernels::gpu::grid;
+    for groups in [1, 2, 65_535, 65_536, 104_976, 1_000_003, 4_000_000_000] {
+        let [x, y, z] = grid(groups, &Limits::WEBGPU);
+        assert!(x <= 65_535 && y <= 65_535 && z == 1);
+        let all = u64::from(x) * u64::from(y);
+        assert!(all >= groups as u64 && all < groups as u64 + u64::from(y), "{groups}: {x} x {y}");
+    }
+}
