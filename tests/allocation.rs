@@ -5,10 +5,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use tagwalk::batch::{self, Batch, Inputs};
 use tagwalk::device::select::{DeviceKind, Selection};
 use tagwalk::device::{Program, cpu, gpu};
 use tagwalk::kernels::{Choice, Family, products::Isa};
-use tagwalk::measure::synthetic::{self, Inputs};
+use tagwalk::measure::synthetic;
 use tagwalk::network::{Network, Parameters, family};
 use tagwalk::plan::{self, Plan, Run, Settings, build::names};
 
@@ -70,15 +71,15 @@ struct Count {
 }
 
 /// Runs training steps as the loop does: upload, submit, read the losses of the step before.
-fn steps(program: &mut dyn Program, inputs: &[Inputs], read: &mut [u8], many: usize) -> Count {
-    let losses = program.plan().find(names::LOSSES).unwrap();
+fn steps(program: &mut dyn Program, batches: &[Batch], read: &mut [u8], many: usize) -> Count {
+    let (ids, losses) = (Inputs::of(program.plan()), program.plan().find(names::LOSSES).unwrap());
     let alive = ALIVE.load(Relaxed);
     for counter in [&CALLS, &BYTES, &LARGEST] {
         counter.store(0, Relaxed);
     }
     let mut before = None;
     for step in 0..many {
-        inputs[step % inputs.len()].upload(program).unwrap();
+        batch::upload(program, &ids, &batches[step % batches.len()]).unwrap();
         let ticket = program.submit(Run::Train).unwrap();
         if let Some(ticket) = before.replace(ticket) {
             program.output(ticket, losses, read).unwrap();
@@ -93,10 +94,10 @@ fn steps(program: &mut dyn Program, inputs: &[Inputs], read: &mut [u8], many: us
 fn count(program: &mut dyn Program) -> [Count; 2] {
     let network = network();
     synthetic::begin(program, &Parameters::new(&network).unwrap(), 1, 0.01, 0.9).unwrap();
-    let inputs: Vec<Inputs> = (0..2).map(|step| synthetic::inputs(&network, BATCH, 1, step).unwrap()).collect();
+    let batches: Vec<Batch> = (0..2).map(|step| synthetic::batch(&network, BATCH, 1, step).unwrap()).collect();
     let mut read = vec![0u8; BATCH * 2 * 4];
-    steps(program, &inputs, &mut read, STEPS);
-    let counts = [(); 2].map(|()| steps(program, &inputs, &mut read, STEPS));
+    steps(program, &batches, &mut read, STEPS);
+    let counts = [(); 2].map(|()| steps(program, &batches, &mut read, STEPS));
     let losses: &[f32] = bytemuck::cast_slice(&read);
     assert!(losses.iter().all(|l| l.is_finite()) && losses[0] > 0.0, "the steps did not run: {losses:?}");
     println!("{STEPS} steps, twice: {counts:?}");

@@ -1,6 +1,7 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod batches;
 pub mod bench;
 pub mod evaluate;
 pub mod flags;
@@ -21,6 +22,7 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    Batches(batches::Args),
     Evaluate(evaluate::Args),
     /// Measure how fast a device runs
     Bench(bench::Args),
@@ -39,6 +41,7 @@ pub enum Outcome {
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        Command::Batches(args) => batches::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Train(args) => train::run(args),

@@ -95,7 +95,10 @@ fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
     let block = crate::plan::memory::block(&plan);
     let gflop = plan.flops(Run::Train) as f64 / 1e9;
     if args.json {
-        super::print::line(&json!({"schema": 1, "kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}).to_string())?;
+        super::print::line(
+            &json!({"schema": 1, "kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop})
+                .to_string(),
+        )?;
     } else {
         super::print::line(&format!(
             "{} clips of {} samples a step, {:.2} GFLOP, {} MiB; {} tags; nothing was written",

@@ -72,7 +72,14 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Begins a run in `folder` and writes its first checkpoint, so that it can be resumed from
     /// the first step on.
-    pub fn begin(folder: &Path, config: Config, dataset: &'a Dataset, device: &Device, threads: usize, cadence: Cadence) -> Result<Session<'a>> {
+    pub fn begin(
+        folder: &Path,
+        config: Config,
+        dataset: &'a Dataset,
+        device: &Device,
+        threads: usize,
+        cadence: Cadence,
+    ) -> Result<Session<'a>> {
         // Everything that can fail for the user's reasons fails before the folder is taken.
         let trainer = Trainer::new(dataset, device, &config, threads)?;
         let (folder, log) = run::Run::create(folder, &config)?;
@@ -195,14 +202,17 @@ impl<'a> Session<'a> {
     fn left(&self, clips_per_second: f64) -> Option<Duration> {
         let schedule = &self.config.train.schedule;
         let by_steps = (schedule.steps > 0).then(|| schedule.steps.saturating_sub(self.place.steps));
-        let by_epochs = (schedule.epochs > 0)
-            .then(|| (schedule.epochs * self.trainer.epoch_steps()).saturating_sub(self.place.epoch * self.trainer.epoch_steps() + self.place.step));
+        let by_epochs = (schedule.epochs > 0).then(|| {
+            (schedule.epochs * self.trainer.epoch_steps())
+                .saturating_sub(self.place.epoch * self.trainer.epoch_steps() + self.place.step)
+        });
         let steps = match (by_steps, by_epochs) {
             (Some(a), Some(b)) => a.min(b),
             (Some(a), None) | (None, Some(a)) => a,
             (None, None) => self.trainer.epoch_steps() - self.place.step,
         };
-        (clips_per_second > 0.0).then(|| Duration::from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second))
+        (clips_per_second > 0.0)
+            .then(|| Duration::from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second))
     }
 
     /// Validation, the schedule's verdict, the best weights. The place is at the next epoch's start.
@@ -241,7 +251,10 @@ impl<'a> Session<'a> {
     fn save_best(&mut self, epoch: u64, validation: Option<f64>) -> Result<()> {
         let weights = self.trainer.weights(&self.config)?;
         let loss = validation.map_or("none".into(), |l| l.to_string());
-        self.folder.save_best(&weights, &[("epoch", epoch.to_string()), ("steps", self.place.steps.to_string()), ("validation_loss", loss)])
+        self.folder.save_best(
+            &weights,
+            &[("epoch", epoch.to_string()), ("steps", self.place.steps.to_string()), ("validation_loss", loss)],
+        )
     }
 
     /// The end: what runs is collected, an epoch that was cut short still gets its say on the best

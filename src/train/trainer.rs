@@ -106,7 +106,8 @@ impl<'a> Trainer<'a> {
 
     /// The place after a step at `place`.
     pub fn after(&self, place: Place) -> Place {
-        let (epoch, step) = if place.step + 1 == self.epoch_steps() { (place.epoch + 1, 0) } else { (place.epoch, place.step + 1) };
+        let (epoch, step) =
+            if place.step + 1 == self.epoch_steps() { (place.epoch + 1, 0) } else { (place.epoch, place.step + 1) };
         Place { epoch, step, steps: place.steps + 1 }
     }
 

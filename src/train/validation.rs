@@ -10,9 +10,7 @@ use crate::plan::{Run, Settings};
 
 /// The songs that count: in the validation split, with audio and a tag.
 pub fn songs(dataset: &Dataset) -> Vec<usize> {
-    (0..dataset.songs())
-        .filter(|&s| dataset.split(s) == Split::Valid && dataset.samples(s) > 0 && dataset.is_tagged(s))
-        .collect()
+    (0..dataset.songs()).filter(|&s| dataset.split(s) == Split::Valid && dataset.samples(s) > 0 && dataset.is_tagged(s)).collect()
 }
 
 /// Mean own loss a song, in the unit of the training loss: a mean over tags, or their sum.
@@ -28,11 +26,11 @@ pub fn loss(
         return Ok(None);
     }
     let (b, t, stride, clip) = (settings.batch, network.tags, network.wave_stride(), network.clip_length);
-    let [wave, own, propagated, weights, losses] =
-        [names::WAVE, names::OWN, names::PROPAGATED, names::WEIGHTS, names::LOSSES]
-            .map(|name| program.plan().find(name).unwrap_or_else(|| panic!("a training plan has {name}")));
+    let [wave, own, propagated, weights, losses] = [names::WAVE, names::OWN, names::PROPAGATED, names::WEIGHTS, names::LOSSES]
+        .map(|name| program.plan().find(name).unwrap_or_else(|| panic!("a training plan has {name}")));
     program.upload(propagated, &vec![0; b * t * 4])?;
-    let (mut waves, mut labels, mut weight, mut out) = (vec![0i16; b * stride], vec![0.0f32; b * t], vec![0.0f32; 2 * b], vec![0.0f32; 2 * b]);
+    let (mut waves, mut labels, mut weight, mut out) =
+        (vec![0i16; b * stride], vec![0.0f32; b * t], vec![0.0f32; 2 * b], vec![0.0f32; 2 * b]);
     let mut total = 0.0f64;
     for some in songs.chunks(b) {
         waves.fill(0);
