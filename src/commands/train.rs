@@ -117,11 +117,11 @@ fn introduce(session: &Session, dataset: &Dataset) {
     let (config, stage) = (&session.config, session.trainer.stage());
     eprintln!(
         "tagwalk: {} training songs ({} shorter than a clip, padded with silence), {} validation songs, {} tags; {} steps an epoch, {} parameters",
-        stage.songs(),
-        stage.short_songs(),
+        stage.songs().len(),
+        stage.short(),
         session.validation_songs(),
         dataset.vocabulary().len(),
-        stage.steps_per_epoch(),
+        stage.steps(),
         session.trainer.table.count()
     );
     let place = session.place();
@@ -133,7 +133,7 @@ fn introduce(session: &Session, dataset: &Dataset) {
     }
     // Running statistics begin at 0 and 1; what is left of that after n steps is (1 - m)^n.
     let schedule = &config.train.schedule;
-    let steps = [schedule.steps, schedule.epochs * stage.steps_per_epoch()].into_iter().filter(|&s| s > 0).min();
+    let steps = [schedule.steps, schedule.epochs * stage.steps()].into_iter().filter(|&s| s > 0).min();
     if let Some(steps) = steps
         && (1.0 - config.network.bn_momentum).powf(steps as f64) > 0.05
     {

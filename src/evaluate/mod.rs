@@ -3,6 +3,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`score`] | a network over songs' segments, on a device |
 //! | [`segments`] | a song's probabilities: the mean over its consecutive segments |
 //! | [`ranking`] | average precision and ROC-AUC of one list, ties as scikit-learn's |
 //! | [`metrics`] | both over a table of scores: by tag, by song, overall |
@@ -11,6 +12,7 @@
 pub mod bootstrap;
 pub mod metrics;
 pub mod ranking;
+pub mod score;
 pub mod segments;
 
 pub use metrics::{Figures, Measured, Table};

@@ -60,8 +60,7 @@ struct Memory {
 pub struct Session<'a> {
     pub config: Config,
     pub trainer: Trainer<'a>,
-    dataset: &'a Dataset,
-    validation: Vec<usize>,
+    validation: Vec<u32>,
     folder: run::Run,
     log: Log,
     place: Place,
@@ -87,7 +86,6 @@ impl<'a> Session<'a> {
             validation: validation::songs(dataset),
             config,
             trainer,
-            dataset,
             folder,
             log,
             place: Place::default(),
@@ -117,7 +115,7 @@ impl<'a> Session<'a> {
         trainer.set_momenta(&momenta)?;
         let place = Place { epoch: position.epoch, step: position.step, steps: position.steps };
         let memory = position.schedule;
-        Ok(Session { validation: validation::songs(dataset), config, trainer, dataset, folder, log, place, memory, cadence })
+        Ok(Session { validation: validation::songs(dataset), config, trainer, folder, log, place, memory, cadence })
     }
 
     /// Where it stands.
@@ -218,13 +216,7 @@ impl<'a> Session<'a> {
     /// Validation, the schedule's verdict, the best weights. The place is at the next epoch's start.
     fn end_epoch(&mut self, watch: &mut dyn FnMut(Event)) -> Result<Next> {
         let epoch = self.place.epoch - 1;
-        let validation = validation::loss(
-            self.trainer.program.as_mut(),
-            self.dataset,
-            &self.validation,
-            &self.config.network,
-            &self.config.settings,
-        )?;
+        let validation = self.trainer.validate(&self.validation, &self.config)?;
         let schedule = self.config.train.schedule.clone();
         let (best, next) = schedule.epoch_ended(&mut self.memory.schedule, epoch, validation);
         let steps = self.trainer.epoch_steps() as f64;
@@ -262,13 +254,7 @@ impl<'a> Session<'a> {
     fn finish(&mut self, pace: &mut Pace, watch: &mut dyn FnMut(Event)) -> Result<Ending> {
         self.settle(pace, watch)?;
         if self.place.step > 0 {
-            let validation = validation::loss(
-                self.trainer.program.as_mut(),
-                self.dataset,
-                &self.validation,
-                &self.config.network,
-                &self.config.settings,
-            )?;
+            let validation = self.trainer.validate(&self.validation, &self.config)?;
             if validation.is_none() || validation.zip(self.memory.schedule.best).is_none_or(|(l, b)| l < b) {
                 self.memory.schedule.best = validation;
                 self.memory.schedule.best_epoch = self.place.epoch;
