@@ -5,6 +5,7 @@ pub mod check;
 pub mod device;
 pub mod evaluate;
 pub mod plan;
+pub mod batches;
 pub mod bench;
 pub mod devices;
 pub mod evaluate;
@@ -29,6 +30,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Check(check::Args),
+    Batches(batches::Args),
     Evaluate(evaluate::Args),
     Plan(plan::Args),
     /// Measure how fast a device runs
@@ -52,6 +54,7 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Check(args) => check::run(args),
+        Command::Batches(args) => batches::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Bench(args) => bench::run(args),
