@@ -11,6 +11,8 @@ pub mod flags;
 pub mod plan;
 pub mod print;
 pub mod report;
+#[cfg(feature = "import")]
+pub mod tag;
 pub mod train;
 pub mod walk;
 
@@ -35,6 +37,8 @@ pub enum Command {
     /// Measure how fast a device runs
     Bench(bench::Args),
     Devices(devices::Args),
+    #[cfg(feature = "import")]
+    Tag(tag::Args),
     Train(train::Args),
     /// Show where walks from a song go and which tags they bring, beside the exact probabilities
     Walk(walk::Args),
@@ -58,6 +62,8 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Plan(args) => plan::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Devices(args) => devices::run(args),
+        #[cfg(feature = "import")]
+        Command::Tag(args) => tag::run(args),
         Command::Train(args) => train::run(args),
         Command::Walk(args) => walk::run(args),
     }
