@@ -4,6 +4,8 @@
 pub mod batches;
 pub mod bench;
 pub mod check;
+#[cfg(feature = "import")]
+pub mod demo;
 pub mod device;
 pub mod devices;
 pub mod evaluate;
@@ -30,6 +32,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    #[cfg(feature = "import")]
+    Demo(demo::Args),
     Check(check::Args),
     Batches(batches::Args),
     Evaluate(evaluate::Args),
@@ -56,6 +60,8 @@ pub enum Outcome {
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        #[cfg(feature = "import")]
+        Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),
         Command::Batches(args) => batches::run(args),
         Command::Evaluate(args) => evaluate::run(args),
