@@ -2,7 +2,11 @@
 //! what they share.
 
 pub mod evaluate;
+pub mod info;
+#[cfg(feature = "import")]
+pub mod prepare;
 pub mod print;
+pub mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +23,10 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Evaluate(evaluate::Args),
+    Info(info::Args),
+    #[cfg(feature = "import")]
+    Prepare(prepare::Args),
+    Verify(verify::Args),
 }
 
 /// How a command that did not fail ended.
@@ -34,5 +42,9 @@ pub enum Outcome {
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Info(args) => info::run(args),
+        #[cfg(feature = "import")]
+        Command::Prepare(args) => prepare::run(args),
+        Command::Verify(args) => verify::run(args),
     }
 }

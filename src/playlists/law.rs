@@ -77,14 +77,7 @@ impl Scale {
 
 impl Walks<'_> {
     /// Every term of a reading in one part, in a fixed order.
-    pub(super) fn terms(
-        &self,
-        reading: Reading,
-        view: &View<'_>,
-        part: Part,
-        exclude_self: bool,
-        emit: &mut impl FnMut(Term),
-    ) {
+    pub(super) fn terms(&self, reading: Reading, view: &View<'_>, part: Part, exclude_self: bool, emit: &mut impl FnMut(Term)) {
         let mut give = |distance: isize, song: u32, coefficient: f64, passed: usize, stops: u32| {
             if !(exclude_self && song == view.start) {
                 emit(Term { distance, song, coefficient, passed: passed as u32, stops });
