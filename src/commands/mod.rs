@@ -17,6 +17,11 @@ pub mod report;
 pub mod tag;
 pub mod train;
 pub mod walk;
+pub mod info;
+#[cfg(feature = "import")]
+pub mod prepare;
+pub mod print;
+pub mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -46,6 +51,10 @@ pub enum Command {
     Train(train::Args),
     /// Show where walks from a song go and which tags they bring, beside the exact probabilities
     Walk(walk::Args),
+    Info(info::Args),
+    #[cfg(feature = "import")]
+    Prepare(prepare::Args),
+    Verify(verify::Args),
 }
 
 /// How a command that did not fail ended.
@@ -72,5 +81,9 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Tag(args) => tag::run(args),
         Command::Train(args) => train::run(args),
         Command::Walk(args) => walk::run(args),
+        Command::Info(args) => info::run(args),
+        #[cfg(feature = "import")]
+        Command::Prepare(args) => prepare::run(args),
+        Command::Verify(args) => verify::run(args),
     }
 }
