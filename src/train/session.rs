@@ -60,8 +60,7 @@ struct Memory {
 pub struct Session<'a> {
     pub config: Config,
     pub trainer: Trainer<'a>,
-    dataset: &'a Dataset,
-    validation: Vec<usize>,
+    validation: Vec<u32>,
     folder: run::Run,
     log: Log,
     place: Place,
@@ -87,7 +86,6 @@ impl<'a> Session<'a> {
             validation: validation::songs(dataset),
             config,
             trainer,
-            dataset,
             folder,
             log,
             place: Place::default(),
@@ -117,7 +115,7 @@ impl<'a> Session<'a> {
         trainer.set_momenta(&momenta)?;
         let place = Place { epoch: position.epoch, step: position.step, steps: position.steps };
         let memory = position.schedule;
-        Ok(Session { validation: validation::songs(dataset), config, trainer, dataset, folder, log, place, memory, cadence })
+        Ok(Session { validation: validation::songs(dataset), config, trainer, folder, log, place, memory, cadence })
     }
 
     /// Where it stands.
@@ -190,7 +188,7 @@ impl<'a> Session<'a> {
         self.memory.propagated += done.propagated;
         let lambda = f64::from(self.config.settings.lambda);
         self.log.write(&json!({
-            "schema": 1, "kind": "step", "epoch": done.place.epoch, "step": done.place.steps, "rate": done.rate,
+            "kind": "step", "epoch": done.place.epoch, "step": done.place.steps, "rate": done.rate,
             "own": done.own, "propagated": done.propagated, "loss": done.own + lambda * done.propagated,
             "clips_per_second": (clips_per_second * 100.0).round() / 100.0,
         }))?;
@@ -218,13 +216,7 @@ impl<'a> Session<'a> {
     /// Validation, the schedule's verdict, the best weights. The place is at the next epoch's start.
     fn end_epoch(&mut self, watch: &mut dyn FnMut(Event)) -> Result<Next> {
         let epoch = self.place.epoch - 1;
-        let validation = validation::loss(
-            self.trainer.program.as_mut(),
-            self.dataset,
-            &self.validation,
-            &self.config.network,
-            &self.config.settings,
-        )?;
+        let validation = self.trainer.validate(&self.validation, &self.config)?;
         let schedule = self.config.train.schedule.clone();
         let (best, next) = schedule.epoch_ended(&mut self.memory.schedule, epoch, validation);
         let steps = self.trainer.epoch_steps() as f64;
@@ -241,7 +233,7 @@ impl<'a> Session<'a> {
         }
         let rate = schedule.rate(&self.memory.schedule, self.place.steps);
         self.log.write(&json!({
-            "schema": 1, "kind": "epoch", "epoch": epoch, "steps": self.place.steps, "own": own, "propagated": propagated,
+            "kind": "epoch", "epoch": epoch, "steps": self.place.steps, "own": own, "propagated": propagated,
             "validation": validation, "best": best, "rate": rate,
         }))?;
         watch(Event::Epoch { epoch, own, propagated, validation, best, rate });
@@ -262,19 +254,13 @@ impl<'a> Session<'a> {
     fn finish(&mut self, pace: &mut Pace, watch: &mut dyn FnMut(Event)) -> Result<Ending> {
         self.settle(pace, watch)?;
         if self.place.step > 0 {
-            let validation = validation::loss(
-                self.trainer.program.as_mut(),
-                self.dataset,
-                &self.validation,
-                &self.config.network,
-                &self.config.settings,
-            )?;
+            let validation = self.trainer.validate(&self.validation, &self.config)?;
             if validation.is_none() || validation.zip(self.memory.schedule.best).is_none_or(|(l, b)| l < b) {
                 self.memory.schedule.best = validation;
                 self.memory.schedule.best_epoch = self.place.epoch;
                 self.save_best(self.place.epoch, validation)?;
             }
-            self.log.write(&json!({"schema": 1, "kind": "end", "steps": self.place.steps, "validation": validation}))?;
+            self.log.write(&json!({"kind": "end", "steps": self.place.steps, "validation": validation}))?;
         }
         self.memory.finished = true;
         self.save_and_tell(watch)?;
