@@ -9,8 +9,11 @@ use std::collections::BTreeSet;
 use common::kernels::small;
 use naga::valid::{Capabilities, GlobalUse, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner};
+use tagwalk::kernels::conv::{Case, cases};
+use tagwalk::kernels::conv_backward::ConvBackward;
+use tagwalk::kernels::conv_forward::ConvForward;
 use tagwalk::kernels::gpu::{Dispatch, Limits};
-use tagwalk::kernels::{Access, Family, Kernel, shaders};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, shaders};
 use tagwalk::tensor::DType;
 
 fn parse(name: &str, text: &str) -> (Module, ModuleInfo) {
@@ -85,8 +88,9 @@ fn check(kernel: &dyn Kernel, dispatch: &Dispatch, limits: &Limits) {
                 }
                 let TypeInner::Array { base, .. } = module.types[variable.ty].inner else { panic!("{name}: {variable_name}") };
                 let scalar = module.types[base].inner.scalar().unwrap();
-                let kind = if operand.dtype == DType::F32 { ScalarKind::Float } else { ScalarKind::Uint };
-                assert_eq!((scalar.kind, scalar.width), (kind, 4), "{name}: {variable_name}");
+                // Words may be read as what they are or as bits: a convolution's source is samples or floats.
+                let fits = scalar.kind == ScalarKind::Uint || (operand.dtype == DType::F32 && scalar.kind == ScalarKind::Float);
+                assert!(fits && scalar.width == 4, "{name}: {variable_name}");
                 bound.insert(place.binding as usize);
             }
             AddressSpace::Private => {}
@@ -111,11 +115,24 @@ fn check(kernel: &dyn Kernel, dispatch: &Dispatch, limits: &Limits) {
     }
 }
 
+/// Both directions of every case, with and without what is optional.
+fn convolutions(family: &Family) -> Vec<Box<dyn Kernel>> {
+    let mut all: Vec<Box<dyn Kernel>> = Vec::new();
+    for Case { conv, source, .. } in cases() {
+        for training in [true, false] {
+            let (conv, source, choice) = (conv.clone(), source.clone(), Choice::gpu(family.clone()));
+            all.push(Box::new(ConvForward { conv, source, keep_z: training, statistics: training, choice }));
+        }
+        all.push(Box::new(ConvBackward { conv, source, choice: Choice::gpu(family.clone()) }));
+    }
+    all
+}
+
 #[test]
 fn every_dispatch_fits_its_shader_within_webgpus_limits() {
     let mut seen = BTreeSet::new();
     for family in [Family::Plain, Family::Tiled] {
-        for kernel in small(&family) {
+        for kernel in small(&family).into_iter().chain(convolutions(&family)) {
             let dispatches = kernel.dispatches(&Limits::WEBGPU);
             assert!(!dispatches.is_empty(), "{kernel:?}");
             for dispatch in &dispatches {
