@@ -275,7 +275,13 @@ impl TrainFlags {
             sample_rate: dataset.sample_rate(),
             vocabulary: dataset.vocabulary().to_vec(),
             train: Options {
-                schedule: Schedule { rule: self.schedule, rate: self.rate, momentum: self.momentum, epochs: self.epochs, steps: self.steps },
+                schedule: Schedule {
+                    rule: self.schedule,
+                    rate: self.rate,
+                    momentum: self.momentum,
+                    epochs: self.epochs,
+                    steps: self.steps,
+                },
                 propagation: self.propagation.options()?,
                 clips_per_song: self.clips_per_song,
             },

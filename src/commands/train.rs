@@ -95,7 +95,9 @@ fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
     let block = crate::plan::memory::block(&plan);
     let gflop = plan.flops(Run::Train) as f64 / 1e9;
     if args.json {
-        super::print::line(&json!({"schema": 1, "kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}).to_string())?;
+        super::print::line(
+            &json!({"kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}).to_string(),
+        )?;
     } else {
         super::print::line(&format!(
             "{} clips of {} samples a step, {:.2} GFLOP, {} MiB; {} tags; nothing was written",
@@ -114,11 +116,11 @@ fn introduce(session: &Session, dataset: &Dataset) {
     let (config, stage) = (&session.config, session.trainer.stage());
     eprintln!(
         "tagwalk: {} training songs ({} shorter than a clip, padded with silence), {} validation songs, {} tags; {} steps an epoch, {} parameters",
-        stage.songs(),
-        stage.short_songs(),
+        stage.songs().len(),
+        stage.short(),
         session.validation_songs(),
         dataset.vocabulary().len(),
-        stage.steps_per_epoch(),
+        stage.steps(),
         session.trainer.table.count()
     );
     let place = session.place();
@@ -130,7 +132,7 @@ fn introduce(session: &Session, dataset: &Dataset) {
     }
     // Running statistics begin at 0 and 1; what is left of that after n steps is (1 - m)^n.
     let schedule = &config.train.schedule;
-    let steps = [schedule.steps, schedule.epochs * stage.steps_per_epoch()].into_iter().filter(|&s| s > 0).min();
+    let steps = [schedule.steps, schedule.epochs * stage.steps()].into_iter().filter(|&s| s > 0).min();
     if let Some(steps) = steps
         && (1.0 - config.network.bn_momentum).powf(steps as f64) > 0.05
     {
@@ -162,7 +164,7 @@ impl Show {
         match event {
             Event::Step { done, clips_per_second, left } => {
                 if self.json {
-                    self.object(&json!({"schema": 1, "kind": "step", "epoch": done.place.epoch, "step": done.place.steps,
+                    self.object(&json!({"kind": "step", "epoch": done.place.epoch, "step": done.place.steps,
                         "own": done.own, "propagated": done.propagated, "rate": done.rate, "clips_per_second": clips_per_second}));
                 }
                 // A live line ten times a second; in a file or a pipe a line every ten seconds, the first steps at once.
@@ -184,7 +186,7 @@ impl Show {
             }
             Event::Epoch { epoch, own, propagated, validation, best, rate } => {
                 if self.json {
-                    self.object(&json!({"schema": 1, "kind": "epoch", "epoch": epoch, "own": own, "propagated": propagated,
+                    self.object(&json!({"kind": "epoch", "epoch": epoch, "own": own, "propagated": propagated,
                         "validation": validation, "best": best, "rate": rate}));
                 }
                 if self.quiet {
@@ -205,7 +207,7 @@ impl Show {
 
     fn object(&self, object: &serde_json::Value) {
         // A reader that went away is no reason to stop training.
-        let _ = super::print::line(&object.to_string());
+        let _ = super::print::json(object);
     }
 
     fn say(&self, text: &str, passing: bool) {

@@ -1,19 +1,16 @@
 //! Probabilities of songs: the network over a song's consecutive segments, averaged (Lee et al.
 //! 2017; `paper.md`, 0.17).
 
+use super::segments::Accumulator;
+use crate::batch::segments;
 use crate::device::{Program, Ticket};
 use crate::error::Result;
 use crate::network::Network;
 use crate::plan::build::names;
 use crate::plan::{Run, TensorId};
+use crate::run::Weights;
 
-/// Segments of a song of `samples` samples: as many whole clips as fit, from the start; one,
-/// padded with silence, where the song is shorter than a clip.
-pub fn segments(samples: usize, clip: usize) -> usize {
-    (samples / clip).max(1)
-}
-
-/// Runs a plan's evaluation over songs. Weights and running statistics are in the program already.
+/// Runs a plan's evaluation over songs.
 pub struct Scorer<'a> {
     program: &'a mut dyn Program,
     wave: TensorId,
@@ -55,6 +52,15 @@ impl<'a> Scorer<'a> {
         })
     }
 
+    /// Puts a network's weights into the program.
+    pub fn load(&mut self, weights: &Weights) -> Result<()> {
+        for (name, values) in [(names::PARAMETERS, &weights.parameters), (names::RUNNING, &weights.running)] {
+            let id = self.program.plan().find(name).unwrap_or_else(|| panic!("a plan has {name}"));
+            self.program.upload(id, bytemuck::cast_slice(values))?;
+        }
+        Ok(())
+    }
+
     /// Mean probabilities `[song, tag]` of songs given as int16 audio at the network's rate.
     /// `progress` hears how many songs are done; an error from it ends the work.
     pub fn songs<'w>(
@@ -63,11 +69,12 @@ impl<'a> Scorer<'a> {
         wave: impl Fn(usize) -> &'w [i16],
         mut progress: impl FnMut(usize) -> Result<()>,
     ) -> Result<Vec<f32>> {
-        let mut sums = vec![0.0f64; count * self.tags];
+        let mut sums = Accumulator::new(count, self.tags);
         let mut owners: Vec<usize> = Vec::with_capacity(self.batch);
         // The run before: on a GPU it is read back while the next one works.
         let mut before: Option<(Ticket, Vec<usize>)> = None;
-        let mut works = (0..count).flat_map(|song| (0..segments(wave(song).len(), self.clip)).map(move |s| (song, s))).peekable();
+        let clip = self.clip;
+        let mut works = (0..count).flat_map(|song| (0..segments(wave(song).len(), clip)).map(move |s| (song, s))).peekable();
         while works.peek().is_some() {
             owners.clear();
             for place in 0..self.batch {
@@ -93,16 +100,13 @@ impl<'a> Scorer<'a> {
         if let Some(last) = before {
             self.collect(last, &mut sums)?;
         }
-        let mean = |(i, sum): (usize, &f64)| (sum / segments(wave(i / self.tags).len(), self.clip) as f64) as f32;
-        Ok(sums.iter().enumerate().map(mean).collect())
+        sums.means()
     }
 
-    fn collect(&mut self, (ticket, owners): (Ticket, Vec<usize>), sums: &mut [f64]) -> Result<()> {
+    fn collect(&mut self, (ticket, owners): (Ticket, Vec<usize>), sums: &mut Accumulator) -> Result<()> {
         self.program.output(ticket, self.probabilities, bytemuck::cast_slice_mut(&mut self.output))?;
         for (song, values) in owners.iter().zip(self.output.chunks_exact(self.tags)) {
-            for (sum, v) in sums[song * self.tags..].iter_mut().zip(values) {
-                *sum += f64::from(*v);
-            }
+            sums.add(*song, values);
         }
         Ok(())
     }

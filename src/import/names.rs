@@ -61,7 +61,8 @@ impl Keys {
             return Found::Path(*song);
         }
         let ends = name.match_indices('/').filter_map(|(i, _)| self.paths.get(&name[i + 1..]));
-        let keys = self.paths.get(name).into_iter().chain(ends).chain(self.bare.get(bare(name))).chain(self.stems.get(stem(name)));
+        let keys =
+            self.paths.get(name).into_iter().chain(ends).chain(self.bare.get(bare(name))).chain(self.stems.get(stem(name)));
         let mut several = false;
         for key in keys {
             match key {

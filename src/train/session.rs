@@ -60,8 +60,7 @@ struct Memory {
 pub struct Session<'a> {
     pub config: Config,
     pub trainer: Trainer<'a>,
-    dataset: &'a Dataset,
-    validation: Vec<usize>,
+    validation: Vec<u32>,
     folder: run::Run,
     log: Log,
     place: Place,
@@ -72,7 +71,14 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Begins a run in `folder` and writes its first checkpoint, so that it can be resumed from
     /// the first step on.
-    pub fn begin(folder: &Path, config: Config, dataset: &'a Dataset, device: &Device, threads: usize, cadence: Cadence) -> Result<Session<'a>> {
+    pub fn begin(
+        folder: &Path,
+        config: Config,
+        dataset: &'a Dataset,
+        device: &Device,
+        threads: usize,
+        cadence: Cadence,
+    ) -> Result<Session<'a>> {
         // Everything that can fail for the user's reasons fails before the folder is taken.
         let trainer = Trainer::new(dataset, device, &config, threads)?;
         let (folder, log) = run::Run::create(folder, &config)?;
@@ -80,7 +86,6 @@ impl<'a> Session<'a> {
             validation: validation::songs(dataset),
             config,
             trainer,
-            dataset,
             folder,
             log,
             place: Place::default(),
@@ -110,7 +115,7 @@ impl<'a> Session<'a> {
         trainer.set_momenta(&momenta)?;
         let place = Place { epoch: position.epoch, step: position.step, steps: position.steps };
         let memory = position.schedule;
-        Ok(Session { validation: validation::songs(dataset), config, trainer, dataset, folder, log, place, memory, cadence })
+        Ok(Session { validation: validation::songs(dataset), config, trainer, folder, log, place, memory, cadence })
     }
 
     /// Where it stands.
@@ -183,7 +188,7 @@ impl<'a> Session<'a> {
         self.memory.propagated += done.propagated;
         let lambda = f64::from(self.config.settings.lambda);
         self.log.write(&json!({
-            "schema": 1, "kind": "step", "epoch": done.place.epoch, "step": done.place.steps, "rate": done.rate,
+            "kind": "step", "epoch": done.place.epoch, "step": done.place.steps, "rate": done.rate,
             "own": done.own, "propagated": done.propagated, "loss": done.own + lambda * done.propagated,
             "clips_per_second": (clips_per_second * 100.0).round() / 100.0,
         }))?;
@@ -195,26 +200,23 @@ impl<'a> Session<'a> {
     fn left(&self, clips_per_second: f64) -> Option<Duration> {
         let schedule = &self.config.train.schedule;
         let by_steps = (schedule.steps > 0).then(|| schedule.steps.saturating_sub(self.place.steps));
-        let by_epochs = (schedule.epochs > 0)
-            .then(|| (schedule.epochs * self.trainer.epoch_steps()).saturating_sub(self.place.epoch * self.trainer.epoch_steps() + self.place.step));
+        let by_epochs = (schedule.epochs > 0).then(|| {
+            (schedule.epochs * self.trainer.epoch_steps())
+                .saturating_sub(self.place.epoch * self.trainer.epoch_steps() + self.place.step)
+        });
         let steps = match (by_steps, by_epochs) {
             (Some(a), Some(b)) => a.min(b),
             (Some(a), None) | (None, Some(a)) => a,
             (None, None) => self.trainer.epoch_steps() - self.place.step,
         };
-        (clips_per_second > 0.0).then(|| Duration::from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second))
+        (clips_per_second > 0.0)
+            .then(|| Duration::from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second))
     }
 
     /// Validation, the schedule's verdict, the best weights. The place is at the next epoch's start.
     fn end_epoch(&mut self, watch: &mut dyn FnMut(Event)) -> Result<Next> {
         let epoch = self.place.epoch - 1;
-        let validation = validation::loss(
-            self.trainer.program.as_mut(),
-            self.dataset,
-            &self.validation,
-            &self.config.network,
-            &self.config.settings,
-        )?;
+        let validation = self.trainer.validate(&self.validation, &self.config)?;
         let schedule = self.config.train.schedule.clone();
         let (best, next) = schedule.epoch_ended(&mut self.memory.schedule, epoch, validation);
         let steps = self.trainer.epoch_steps() as f64;
@@ -231,7 +233,7 @@ impl<'a> Session<'a> {
         }
         let rate = schedule.rate(&self.memory.schedule, self.place.steps);
         self.log.write(&json!({
-            "schema": 1, "kind": "epoch", "epoch": epoch, "steps": self.place.steps, "own": own, "propagated": propagated,
+            "kind": "epoch", "epoch": epoch, "steps": self.place.steps, "own": own, "propagated": propagated,
             "validation": validation, "best": best, "rate": rate,
         }))?;
         watch(Event::Epoch { epoch, own, propagated, validation, best, rate });
@@ -241,7 +243,10 @@ impl<'a> Session<'a> {
     fn save_best(&mut self, epoch: u64, validation: Option<f64>) -> Result<()> {
         let weights = self.trainer.weights(&self.config)?;
         let loss = validation.map_or("none".into(), |l| l.to_string());
-        self.folder.save_best(&weights, &[("epoch", epoch.to_string()), ("steps", self.place.steps.to_string()), ("validation_loss", loss)])
+        self.folder.save_best(
+            &weights,
+            &[("epoch", epoch.to_string()), ("steps", self.place.steps.to_string()), ("validation_loss", loss)],
+        )
     }
 
     /// The end: what runs is collected, an epoch that was cut short still gets its say on the best
@@ -249,19 +254,13 @@ impl<'a> Session<'a> {
     fn finish(&mut self, pace: &mut Pace, watch: &mut dyn FnMut(Event)) -> Result<Ending> {
         self.settle(pace, watch)?;
         if self.place.step > 0 {
-            let validation = validation::loss(
-                self.trainer.program.as_mut(),
-                self.dataset,
-                &self.validation,
-                &self.config.network,
-                &self.config.settings,
-            )?;
+            let validation = self.trainer.validate(&self.validation, &self.config)?;
             if validation.is_none() || validation.zip(self.memory.schedule.best).is_none_or(|(l, b)| l < b) {
                 self.memory.schedule.best = validation;
                 self.memory.schedule.best_epoch = self.place.epoch;
                 self.save_best(self.place.epoch, validation)?;
             }
-            self.log.write(&json!({"schema": 1, "kind": "end", "steps": self.place.steps, "validation": validation}))?;
+            self.log.write(&json!({"kind": "end", "steps": self.place.steps, "validation": validation}))?;
         }
         self.memory.finished = true;
         self.save_and_tell(watch)?;

@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use super::options::Config;
-use crate::batch::{Batch, Stage};
+use super::validation;
+use crate::batch::{self, Batch, Inputs, Sampling, Stage};
 use crate::dataset::Dataset;
 use crate::device::{Device, Program, Ticket};
 use crate::error::{Error, Result};
@@ -12,6 +13,7 @@ use crate::kernels::sgd::{BLOCK, FINITE};
 use crate::network::Parameters;
 use crate::plan::build::names;
 use crate::plan::{Run, TensorId, training};
+use crate::playlists::Labels;
 use crate::run::Weights;
 
 /// Where a training run stands between two steps.
@@ -41,6 +43,7 @@ pub struct Trainer<'a> {
     pub program: Box<dyn Program>,
     pub table: Parameters,
     stage: Stage<'a>,
+    inputs: Inputs,
     batch: Batch,
     next: Batch,
     /// The place that `batch` holds, once it has been filled.
@@ -74,12 +77,16 @@ impl<'a> Trainer<'a> {
             losses: id(names::LOSSES),
             status: id(names::STATUS),
         };
-        let stage = Stage::new(dataset, config.network.clone(), &config.train, config.settings.batch, config.seed)?;
-        let [batch, next] = [(); 2].map(|()| Batch::new(&config.network, config.settings.batch));
+        let sampling = Sampling { batch: config.settings.batch, clips_per_song: config.train.clips_per_song, seed: config.seed };
+        let labels = Labels::new(dataset, &config.train.propagation, config.seed)?;
+        let stage = Stage::new(labels, &config.network, sampling)?;
+        let (batch, next) = (stage.batch()?, stage.batch()?);
+        let inputs = Inputs::of(&plan);
         let mut trainer = Trainer {
             program: device.load(plan, threads)?,
             table,
             stage,
+            inputs,
             batch,
             next,
             filled: None,
@@ -101,12 +108,13 @@ impl<'a> Trainer<'a> {
 
     /// Steps an epoch.
     pub fn epoch_steps(&self) -> u64 {
-        self.stage.steps_per_epoch()
+        self.stage.steps()
     }
 
     /// The place after a step at `place`.
     pub fn after(&self, place: Place) -> Place {
-        let (epoch, step) = if place.step + 1 == self.epoch_steps() { (place.epoch + 1, 0) } else { (place.epoch, place.step + 1) };
+        let (epoch, step) =
+            if place.step + 1 == self.epoch_steps() { (place.epoch + 1, 0) } else { (place.epoch, place.step + 1) };
         Place { epoch, step, steps: place.steps + 1 }
     }
 
@@ -116,7 +124,7 @@ impl<'a> Trainer<'a> {
         if self.filled != Some(place) {
             self.stage.fill(place.epoch, place.step, &mut self.batch);
         }
-        self.batch.upload(self.program.as_mut())?;
+        batch::upload(self.program.as_mut(), &self.inputs, &self.batch)?;
         self.program.upload(self.ids.hyper, bytemuck::cast_slice(&[rate as f32, self.momentum as f32]))?;
         let following = self.after(place);
         let (program, stage, next) = (&mut self.program, &self.stage, &mut self.next);
@@ -142,6 +150,11 @@ impl<'a> Trainer<'a> {
         };
         Err(Error::input(format!("step {}", place.steps + 1), format!("{wrong} is not finite; the run has stopped"))
             .help("Its checkpoints are from before that. A smaller --rate usually helps."))
+    }
+
+    /// Validation loss over `songs`; see [`validation::loss`].
+    pub fn validate(&mut self, songs: &[u32], config: &Config) -> Result<Option<f64>> {
+        validation::loss(self.program.as_mut(), self.stage.labels(), songs, &config.network, &config.settings)
     }
 
     /// Replaces weights and running statistics, both flat.

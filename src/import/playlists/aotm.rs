@@ -23,8 +23,8 @@ struct Mix {
 
 impl Mix {
     fn lists(self, reading: Reading) -> Vec<List> {
-        let whole = |playlist: Vec<Option<(IgnoredAny, Option<String>)>>| {
-            List { entries: playlist.into_iter().map(|line| line.and_then(|(_, id)| id)).collect() }
+        let whole = |playlist: Vec<Option<(IgnoredAny, Option<String>)>>| List {
+            entries: playlist.into_iter().map(|line| line.and_then(|(_, id)| id)).collect(),
         };
         let runs = |runs: Vec<Option<Vec<Option<String>>>>| runs.into_iter().flatten().map(|entries| List { entries });
         match (reading, self.playlist, self.filtered_lists) {
@@ -111,7 +111,14 @@ mod tests {
     fn three_readings() {
         assert_eq!(read(MIXES, Reading::Runs).unwrap(), [vec!["SO1"], vec!["SO3", "SO4"], vec!["SO5", "SO6"]]);
         assert_eq!(read(MIXES, Reading::Joined).unwrap(), [vec!["SO1", "SO3", "SO4"], vec![], vec!["SO5", "SO6"]]);
-        assert_eq!(read(MIXES, Reading::Gaps).unwrap(), [vec!["SO1", "-", "SO3", "SO4"], vec!["-"], vec!["SO5", "SO6", "-"]].map(|l| l.to_vec()).into_iter().filter(|l| l != &["-"]).collect::<Vec<_>>());
+        assert_eq!(
+            read(MIXES, Reading::Gaps).unwrap(),
+            [vec!["SO1", "-", "SO3", "SO4"], vec!["-"], vec!["SO5", "SO6", "-"]]
+                .map(|l| l.to_vec())
+                .into_iter()
+                .filter(|l| l != &["-"])
+                .collect::<Vec<_>>()
+        );
     }
 
     #[test]

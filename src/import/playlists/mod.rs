@@ -156,7 +156,10 @@ mod tests {
 
     #[test]
     fn uris_and_backslashes() {
-        assert_eq!(entry_path("file:///music/Megt%C3%B6rt%20%C1lom.mp3"), "/music/Megtört Ãlom.mp3".replace("Megtört Ã", "MegtÃ¶rt Á"));
+        assert_eq!(
+            entry_path("file:///music/Megt%C3%B6rt%20%C1lom.mp3"),
+            "/music/Megtört Ãlom.mp3".replace("Megtört Ã", "MegtÃ¶rt Á")
+        );
         assert_eq!(entry_path("file:///music/Megt%C3%B6rt%20x.mp3"), "/music/Megtört x.mp3");
         assert_eq!(entry_path("FILE://localhost/a%2fb"), "/a/b");
         assert_eq!(entry_path("C:\\Music\\50% off.mp3"), "C:/Music/50% off.mp3");
