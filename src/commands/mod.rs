@@ -1,13 +1,11 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
-pub mod check;
-pub mod device;
-pub mod evaluate;
-pub mod plan;
 pub mod bench;
+pub mod check;
 pub mod evaluate;
 pub mod flags;
+pub mod plan;
 pub mod print;
 pub mod train;
 
