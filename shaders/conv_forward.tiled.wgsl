@@ -124,8 +124,8 @@ fn fill_panel(tap: u32, channel: u32, block: u32, local: u32) {
 
 // Real positions among a thread's rows.
 fn rows(first: i32, lane: u32) -> u32 {
-    let from = first + i32(lane * ROWS);
-    return u32(max(min(from + i32(ROWS), i32(LENGTH)) - max(from, 0), 0));
+    let begin = first + i32(lane * ROWS);
+    return u32(max(min(begin + i32(ROWS), i32(LENGTH)) - max(begin, 0), 0));
 }
 
 @compute @workgroup_size(THREADS)
@@ -216,15 +216,15 @@ fn write_windows(clip: u32, own: i32, o: u32, q: u32, sums: ptr<function, array<
         sign[e] = gamma[o + e];
     }
     for (var inside = 0u; inside < ROWS / POOL; inside++) {
-        let from = own + i32(inside * POOL);
-        let window = u32(from + i32(LEFT)) / POOL;
+        let begin = own + i32(inside * POOL);
+        let window = u32(begin + i32(LEFT)) / POOL;
         if window >= WINDOWS {
             return;
         }
         var selected = vec4<f32>();
         var begun = false;
         for (var r = 0u; r < POOL; r++) {
-            let l = from + i32(r);
+            let l = begin + i32(r);
             if l < 0 || l >= i32(LENGTH) {
                 continue;
             }

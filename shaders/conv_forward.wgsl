@@ -102,11 +102,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var mean = 0.0;
     var deviation = 0.0;
     for (var window = tile * TILE; window < min((tile + 1u) * TILE, GROUPS); window++) {
-        let from = max(window * POOL, LEFT) - LEFT;
+        let begin = max(window * POOL, LEFT) - LEFT;
         var selected = 0.0;
-        for (var l = from; l < min(window * POOL + POOL - LEFT, LENGTH); l++) {
+        for (var l = begin; l < min(window * POOL + POOL - LEFT, LENGTH); l++) {
             let value = convolution(clip, l, o);
-            if l == from || (sign > 0.0 && value > selected) || (sign < 0.0 && value < selected) {
+            if l == begin || (sign > 0.0 && value > selected) || (sign < 0.0 && value < selected) {
                 selected = value;
             }
             count += 1.0;

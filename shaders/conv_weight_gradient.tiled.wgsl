@@ -113,9 +113,9 @@ fn dz(clip: u32, l: u32, o: u32) -> f32 {
 }
 
 // Rows and channels past the end, and positions past the segment's, are 0.
-fn fill_held(clip: u32, from: u32, end: u32, band: u32, local: u32) {
+fn fill_held(clip: u32, begin: u32, end: u32, band: u32, local: u32) {
     for (var n = local; n < DEPTH * HEIGHT / 4u; n += THREADS) {
-        let l = from + n / (HEIGHT / 4u);
+        let l = begin + n / (HEIGHT / 4u);
         let row = band * HEIGHT + 4u * (n % (HEIGHT / 4u));
         var quad = vec4<f32>();
         for (var e = 0u; e < 4u; e++) {
@@ -127,9 +127,9 @@ fn fill_held(clip: u32, from: u32, end: u32, band: u32, local: u32) {
     }
 }
 
-fn fill_panel(clip: u32, from: u32, end: u32, block: u32, local: u32) {
+fn fill_panel(clip: u32, begin: u32, end: u32, block: u32, local: u32) {
     for (var n = local; n < DEPTH * WIDTH / 4u; n += THREADS) {
-        let l = from + n / (WIDTH / 4u);
+        let l = begin + n / (WIDTH / 4u);
         let o = block * WIDTH + 4u * (n % (WIDTH / 4u));
         var quad = vec4<f32>();
         for (var e = 0u; e < 4u; e++) {
@@ -156,10 +156,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let end = min((segment + 1u) * SEGMENT, LENGTH);
 
     var sums: array<vec4<f32>, 4u * ROW_QUADS * QUADS>;
-    for (var from = segment * SEGMENT; from < end; from += DEPTH) {
+    for (var begin = segment * SEGMENT; begin < end; begin += DEPTH) {
         workgroupBarrier();
-        fill_held(clip, from, end, band, local);
-        fill_panel(clip, from, end, block, local);
+        fill_held(clip, begin, end, band, local);
+        fill_panel(clip, begin, end, block, local);
         workgroupBarrier();
         for (var d = 0u; d < DEPTH; d++) {
             for (var r = 0u; r < ROW_QUADS; r++) {

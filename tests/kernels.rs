@@ -2,9 +2,11 @@
 //! this machine has, and on Vulkan in both families. Without any Vulkan adapter it fails: software
 //! Vulkan is enough.
 
+use std::collections::BTreeSet;
+
 use tagwalk::device::{gpu, select};
 use tagwalk::kernels::products::Isa;
-use tagwalk::kernels::{Choice, Family, cpu};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, cpu};
 use tagwalk::measure::check::{Alone, KERNELS, Subject, kernel};
 
 fn check(subject: &Subject, least: usize) {
@@ -26,6 +28,48 @@ fn on_the_cpu() {
         println!("{isa:?}");
         let alone: &Alone = &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs));
         check(&Subject { choice: Choice::native(isa), alone }, 40);
+    }
+}
+
+/// The judge itself: whatever a kernel writes wrongly or leaves unwritten, in whichever operand, is
+/// found. Each operand in turn is spoilt behind the kernel's back.
+#[test]
+fn what_is_wrong_is_seen() {
+    let choice = Choice::native(Isa::detect());
+    for name in KERNELS {
+        let spoil = |operand: &str, damage: &dyn Fn(&mut [u8])| {
+            let alone = |kernel: &dyn Kernel, inputs: &dyn Fn(&Operand) -> Option<Vec<u8>>| {
+                let mut all = cpu::run_alone(kernel, inputs);
+                let at = kernel.operands().iter().position(|o| o.name == operand).filter(|_| kernel.name() == name);
+                if let Some(at) = at {
+                    damage(&mut all[at]);
+                }
+                Ok(all)
+            };
+            kernel(&Subject { choice: choice.clone(), alone: &alone }, name).unwrap()
+        };
+        let written = std::cell::RefCell::new(BTreeSet::new());
+        let alone = |kernel: &dyn Kernel, inputs: &dyn Fn(&Operand) -> Option<Vec<u8>>| {
+            let operands = kernel.operands().into_iter().filter(|o| matches!(o.access, Access::Write | Access::Update));
+            if kernel.name() == name {
+                written.borrow_mut().extend(operands.map(|o| o.name));
+            }
+            Ok(cpu::run_alone(kernel, inputs))
+        };
+        assert!(kernel(&Subject { choice: choice.clone(), alone: &alone }, name).unwrap().failed.is_empty());
+        for operand in written.into_inner() {
+            let unwritten = spoil(operand, &|bytes| bytes.iter_mut().rev().take(4).for_each(|b| *b = 0xff));
+            let expected = if operand == "status" { 1 } else { unwritten.cases / 4 };
+            assert!(unwritten.failed.len() >= expected, "{name}: an element of {operand} never written goes unseen");
+            let wrong = spoil(operand, &|bytes| {
+                for value in bytes.chunks_exact_mut(4) {
+                    let v = f32::from_le_bytes(value.try_into().unwrap());
+                    value.copy_from_slice(&(v * 1.0001).to_le_bytes());
+                }
+            });
+            // A status is a whole number: the first damage is the one that counts.
+            assert!(!wrong.failed.is_empty() || operand == "status", "{name}: an error of 1e-4 in {operand} goes unseen");
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub use order::Order;
 pub use segments::{Of, Segments, segments};
 pub use stage::{Sampling, Stage};
 
+use rayon::prelude::*;
+
 use crate::device::Program;
 use crate::error::Result;
 use crate::network::Network;
@@ -70,6 +72,13 @@ impl Batch {
             moments: vec![Moments::default(); patches.map_or(0, |_| clips)],
             sums: vec![0.0; clips * network.tags],
         })
+    }
+
+    /// Fills `patches` from `waves`. Allocates nothing.
+    pub fn sum_patches(&mut self, patches: &Patches, network: &Network) {
+        let clips = self.waves.par_chunks(network.wave_stride());
+        clips.zip(&mut self.moments).for_each(|(clip, moments)| *moments = patches.sum(clip));
+        patches.write(&self.moments, &mut self.patches);
     }
 }
 

@@ -123,9 +123,7 @@ impl<'a> Stage<'a> {
         });
         batch.filled = size;
         if let Some(patches) = &self.patches {
-            let clips = batch.waves.par_chunks(network.wave_stride());
-            clips.zip(&mut batch.moments).for_each(|(clip, moments)| *moments = patches.sum(clip));
-            patches.write(&batch.moments, &mut batch.patches);
+            batch.sum_patches(patches, network);
         }
     }
 }

@@ -1,15 +1,12 @@
 //! `tagwalk bench`: how fast a device runs, as numbers that can be compared.
 
 use clap::{Subcommand, ValueEnum};
-use serde_json::json;
+use serde::Serialize;
 
-use super::Outcome;
-use crate::device::select::{DeviceKind, Selection};
-use crate::device::{self, Device};
+use super::flags::{DeviceFlags, describe};
+use super::{Outcome, print};
 use crate::error::{Error, Result};
-use crate::kernels::products::Isa;
-use crate::kernels::{Choice, Family};
-use crate::measure::bench::{self, Bench};
+use crate::measure::bench::{self, Bench, Figures};
 use crate::network::family;
 use crate::plan::{Run, Settings};
 
@@ -52,15 +49,8 @@ struct Step {
     warm_up: usize,
     #[arg(long, value_enum, default_value = "training")]
     mode: Mode,
-    /// cpu, gpu, or auto: a real GPU if there is one, else the CPU
-    #[arg(long, default_value = "auto")]
-    device: DeviceKind,
-    /// An adapter by part of its name, or by its index in `tagwalk devices`
-    #[arg(long)]
-    adapter: Option<String>,
-    /// Threads of the CPU device [default: one a core]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    device: DeviceFlags,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -78,46 +68,56 @@ fn run_step(args: Step) -> Result<Outcome> {
             return Err(Error::usage(flag, "must be at least 1"));
         }
     }
-    let device = device::open(&Selection { device: args.device, adapter: args.adapter })?;
-    let choice = match device {
-        Device::Cpu => Choice::native(Isa::detect()),
-        Device::Gpu(_) => Choice::gpu(Family::Tiled),
-    };
+    let (device, choice) = args.device.open()?;
     let bench = Bench {
         network: family::member(&args.network, args.tags)?,
         settings: Settings { batch: args.batch, mean: true, lambda: 1.0, unbiased_variance: false, choice },
         run: if args.mode == Mode::Training { Run::Train } else { Run::Evaluate },
         steps: args.steps,
         warm_up: args.warm_up,
-        threads: args.threads,
+        threads: args.device.threads,
     };
     let figures = bench::run(&bench, &device)?;
     let mode = if args.mode == Mode::Training { "training" } else { "inference" };
     if args.json {
-        let mut object = json!({
-            "schema": 1,
-            "network": args.network,
-            "clip": bench.network.clip_length,
-            "tags": args.tags,
-            "batch": args.batch,
-            "steps": args.steps,
-            "mode": mode,
-            "precision": "f32",
-            "device": device.name(),
-            "choice": bench.settings.choice,
-        });
-        let figures = serde_json::to_value(&figures).expect("numbers");
-        object.as_object_mut().expect("an object").extend(figures.as_object().expect("an object").clone());
-        println!("{object}");
+        let object = Object {
+            network: &args.network,
+            clip: bench.network.clip_length,
+            tags: args.tags,
+            batch: args.batch,
+            steps: args.steps,
+            mode,
+            precision: "f32",
+            device: device.name(),
+            family: describe(&bench.settings.choice),
+            figures,
+        };
+        print::json(&object)?;
     } else {
         let q = figures.step_ms;
-        println!("{} on {}, {mode}, f32, batch {}, {} steps", args.network, device.name(), args.batch, args.steps);
-        println!(
+        print::line(format!("{} on {}, {mode}, f32, batch {}, {} steps", args.network, device.name(), args.batch, args.steps))?;
+        print::line(format!(
             "{:.2} clips/s   step {:.1} ms (p10 {:.1}, p90 {:.1})   {:.1} GFLOP/s",
             figures.clips_per_second, q.median, q.p10, q.p90, figures.gflops_per_second
-        );
+        ))?;
         let peak = figures.peak_memory_mib.map_or(String::new(), |mib| format!(", the process at its peak {mib:.0} MiB"));
-        println!("the plan's tensors {:.0} MiB{peak}", figures.plan_mib);
+        print::line(format!("the plan's tensors {:.0} MiB{peak}", figures.plan_mib))?;
     }
     Ok(Outcome::Done)
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Object<'a> {
+    network: &'a str,
+    clip: usize,
+    tags: usize,
+    batch: usize,
+    steps: usize,
+    mode: &'static str,
+    precision: &'static str,
+    device: &'a str,
+    family: &'static str,
+    #[serde(flatten)]
+    figures: Figures,
 }

@@ -1,30 +1,50 @@
-//! `tagwalk evaluate`: the paper's three figures of scores against truth, beside what knows
-//! nothing and what knows only how common a tag is.
+//! `tagwalk evaluate`: the paper's three figures of a run, or of any scores against truth, beside
+//! what knows nothing and what knows only how common a tag is.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Outcome, print};
+use super::flags::DeviceFlags;
+use super::{Outcome, print, report};
+use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::Figures;
 use crate::evaluate::bootstrap::{self, Interval};
 use crate::evaluate::metrics::{MIN_POSITIVES, Measured, OfTag, Report, Table};
+use crate::evaluate::songs::{self, Scored};
 use crate::format::matrix::{Matrix, Values};
-use crate::format::table::{self, Align};
+use crate::plan::Settings;
+use crate::run::{Weights, files, interrupt};
+use crate::train::options::Config;
 
-/// Measure scores against truth: annotation MAP, retrieval MAP, ROC-AUC
+/// Measure a run on its test songs, or any scores against truth: annotation MAP, retrieval MAP, ROC-AUC
 ///
 /// Average precision and ROC-AUC equal scikit-learn's, ties included. What is not defined (a song
 /// or tag without positives) is left out of the means and counted.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Scores [songs, tags]: a .npy file of any plain number type, higher is likelier
-    #[arg(long, value_name = "P.npy")]
-    pub predictions: PathBuf,
-    /// Truth [songs, tags]: a .npy file of zeros and ones
-    #[arg(long, value_name = "T.npy")]
-    pub truth: PathBuf,
+    /// A run's folder, made by `tagwalk train`
+    #[arg(required_unless_present = "predictions", conflicts_with_all = ["predictions", "truth"])]
+    pub run: Option<PathBuf>,
+    /// Which songs: test or valid
+    #[arg(long, value_enum, default_value = "test")]
+    pub split: Side,
+    /// Which weights: those of the best epoch, or the last
+    #[arg(long, value_enum, default_value = "best")]
+    pub weights: Which,
+    /// The dataset, where it is not where the run found it
+    #[arg(long, value_name = "DATASET")]
+    pub dataset: Option<PathBuf>,
+    /// Where probabilities go, as .npy and .csv [default: the run's folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Instead of a run, scores [songs, tags]: a .npy file of any plain number type, higher is likelier
+    #[arg(long, value_name = "P.npy", requires = "truth")]
+    pub predictions: Option<PathBuf>,
+    /// Their truth [songs, tags]: a .npy file of zeros and ones
+    #[arg(long, value_name = "T.npy", requires = "predictions")]
+    pub truth: Option<PathBuf>,
     /// Songs that a tag needs for the figures to be compared; rarer tags are listed
     #[arg(long, value_name = "N", default_value_t = MIN_POSITIVES)]
     pub min_positives: usize,
@@ -40,32 +60,89 @@ pub struct Args {
     /// One JSON object instead of tables
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub device: DeviceFlags,
+}
+
+/// `--split`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs)]
+pub enum Side {
+    Test,
+    Valid,
+}
+
+/// `--weights`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs)]
+pub enum Which {
+    Best,
+    Last,
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    let scores = Matrix::read(&args.predictions)?;
-    let truth = Matrix::read(&args.truth)?;
+    match (&args.run, &args.predictions, &args.truth) {
+        (Some(folder), ..) => of_run(folder, &args),
+        (None, Some(predictions), Some(truth)) => of_files(predictions, truth, &args),
+        _ => Err(Error::usage("RUN", "is missing").help("Name a run's folder, or --predictions and --truth.")),
+    }
+}
+
+/// The run's network over the split's songs.
+fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
+    let config = Config::read(folder)?;
+    let dataset = Dataset::open(args.dataset.as_ref().unwrap_or(&config.dataset))?;
+    if dataset.vocabulary() != config.vocabulary {
+        return Err(Error::input(dataset.folder(), "has other tags than the run was trained on")
+            .help("Name the run's own dataset by --dataset."));
+    }
+    let name = if args.weights == Which::Best { files::BEST } else { files::LAST };
+    let weights = Weights::read(&folder.join(name))?;
+    let split = if args.split == Side::Test { Split::Test } else { Split::Valid };
+    let chosen = songs::of_split(&dataset, split)?;
+    interrupt::listen("stopping")?;
+    let (device, choice) = args.device.open()?;
+    let settings = Settings { choice, ..config.settings.clone() };
+    let scored = Scored::new(&dataset, &chosen.songs, &weights, &settings, &device, args.device.threads, |_| interrupt::check())?;
+    if chosen.untagged > 0 {
+        print::note(format_args!("{} songs of the split have no tag and are left out", chosen.untagged));
+    }
+    let out = args.out.as_deref().unwrap_or(folder);
+    let written = scored.write(out, if split == Split::Test { "test" } else { "valid" }, &dataset)?;
+    print::note(format_args!("probabilities: {} and {}", written[0].display(), written[1].display()));
+    let measured = Measured::new(&Table::new(&scored.scores, &scored.truth, config.network.tags)?);
+    let popularity = songs::popularity(&dataset);
+    show(&measured, measured.report(args.min_positives, Some(&popularity)), Some(dataset.vocabulary()), args)
+}
+
+/// Two arrays, whoever made them.
+fn of_files(predictions: &Path, truth_path: &Path, args: &Args) -> Result<Outcome> {
+    let scores = Matrix::read(predictions)?;
+    let truth = Matrix::read(truth_path)?;
     if scores.shape != truth.shape {
-        let what = format!("has shape {:?}, but {} has {:?}", truth.shape, args.predictions.display(), scores.shape);
-        return Err(Error::input(&args.truth, what).help("Both are [songs, tags], in the same order."));
+        let what = format!("has shape {:?}, but {} has {:?}", truth.shape, predictions.display(), scores.shape);
+        return Err(Error::input(truth_path, what).help("Both are [songs, tags], in the same order."));
     }
     let tags = truth.shape[1];
-    let truth = labels(&args.truth, truth)?;
+    let truth = labels(truth_path, truth)?;
     let measured = match &scores.values {
         Values::F32(s) => Table::new(s, &truth, tags).map(|t| Measured::new(&t)),
         Values::F64(s) => Table::new(s, &truth, tags).map(|t| Measured::new(&t)),
     };
     // Truth is zeros and ones by now, so what is wrong is wrong with the scores.
-    let measured = measured.map_err(|e| Error { place: Some(args.predictions.display().to_string()), ..e })?;
-    let report = measured.report(args.min_positives, None);
+    let measured = measured.map_err(|e| Error { place: Some(predictions.display().to_string()), ..e })?;
+    show(&measured, measured.report(args.min_positives, None), None, args)
+}
+
+fn show(measured: &Measured, report: Report, names: Option<&[String]>, args: &Args) -> Result<Outcome> {
     let intervals = (args.bootstrap > 0).then(|| {
-        let all = bootstrap::Options { replicates: args.bootstrap, ..bootstrap::Options::new(&measured, 0, args.seed) };
-        bootstrap::intervals(&measured, &all)
+        let options = bootstrap::Options::new(measured, args.min_positives, args.seed);
+        bootstrap::intervals(measured, &bootstrap::Options { replicates: args.bootstrap, ..options })
     });
     if args.json {
-        print::json(&Json { report: &report, intervals, per_tag: measured.by_tag() })?;
+        print::json(&Json { report: &report, intervals, vocabulary: names, per_tag: measured.by_tag() })?;
     } else {
-        people(&report, intervals, &measured, args.per_tag)?;
+        report::people(&report, intervals, measured, names, args.per_tag)?;
     }
     Ok(Outcome::Done)
 }
@@ -75,8 +152,11 @@ pub fn run(args: Args) -> Result<Outcome> {
 struct Json<'a> {
     #[serde(flatten)]
     report: &'a Report,
-    /// 95 %, resampling songs.
+    /// 95 %, resampling songs; retrieval MAP and ROC-AUC over the frequent tags.
     intervals: Option<Figures<Option<Interval>>>,
+    /// The tags' names, in the order of `per_tag`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vocabulary: Option<&'a [String]>,
     per_tag: &'a [OfTag],
 }
 
@@ -95,52 +175,4 @@ fn labels(path: &Path, matrix: Matrix) -> Result<Vec<u8>> {
         Values::F32(v) => v.into_iter().map(f64::from).enumerate().map(label).collect(),
         Values::F64(v) => v.into_iter().enumerate().map(label).collect(),
     }
-}
-
-fn people(report: &Report, intervals: Option<Figures<Option<Interval>>>, measured: &Measured, per_tag: bool) -> Result<()> {
-    use Align::{Left, Right};
-    let Report { songs, tags, figures, frequent, prevalence, popularity, .. } = report;
-    let mut overall = table::Table::new(&[
-        (&format!("{songs} songs, {tags} tags"), Left),
-        ("", Right),
-        ("95 % interval", Left),
-        ("all equal", Right),
-        ("popularity", Right),
-    ]);
-    let mut row = |name: &str, value: Option<f64>, interval: Option<Interval>, baselines: [Option<f64>; 2]| {
-        let interval = interval.map_or_else(String::new, |i| format!("{:.3} to {:.3}", i.low, i.high));
-        let [equal, popular] = baselines.map(table::figure);
-        overall.row([name.to_string(), table::figure(value), interval, equal, popular]);
-    };
-    let all = intervals.unwrap_or(Figures { annotation_map: None, retrieval_map: None, roc_auc: None });
-    row("annotation MAP", figures.annotation_map, all.annotation_map, [prevalence.annotation_map, popularity.annotation_map]);
-    row("retrieval MAP", figures.retrieval_map, all.retrieval_map, [prevalence.retrieval_map, popularity.retrieval_map]);
-    row("ROC-AUC", figures.roc_auc, all.roc_auc, [prevalence.roc_auc, popularity.roc_auc]);
-    print::line(&overall)?;
-    print::line(format_args!(
-        "Over the {} tags with at least {} songs: retrieval MAP {}, ROC-AUC {}.",
-        frequent.tags,
-        frequent.min_positives,
-        table::figure(frequent.retrieval_map),
-        table::figure(frequent.roc_auc)
-    ))?;
-    if !frequent.left_out.is_empty() {
-        let numbers: Vec<String> = frequent.left_out.iter().map(usize::to_string).collect();
-        print::line(format_args!("Tags with fewer: {}.", numbers.join(", ")))?;
-    }
-    print::line(format_args!(
-        "Not defined and left out: {} songs without tags, {} tags without songs, {} tags that all songs or none have.",
-        report.songs_without_tags, report.tags_without_songs, report.tags_without_both_classes
-    ))?;
-    if per_tag {
-        let columns = [("tag", Right), ("songs", Right), ("prevalence", Right), ("average precision", Right), ("ROC-AUC", Right)];
-        let mut each = table::Table::new(&columns);
-        for (number, tag) in measured.by_tag().iter().enumerate() {
-            let [prevalence, precision, auc] = [Some(tag.prevalence), tag.average_precision, tag.roc_auc].map(table::figure);
-            each.row([number.to_string(), tag.positives.to_string(), prevalence, precision, auc]);
-        }
-        print::line("")?;
-        print::line(&each)?;
-    }
-    Ok(())
 }

@@ -1,10 +1,18 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+pub mod batches;
 pub mod bench;
+pub mod check;
+pub mod device;
+pub mod devices;
 pub mod evaluate;
 pub mod flags;
+pub mod plan;
 pub mod print;
+pub mod report;
+#[cfg(feature = "import")]
+pub mod tag;
 pub mod train;
 pub mod walk;
 
@@ -22,9 +30,15 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    Check(check::Args),
+    Batches(batches::Args),
     Evaluate(evaluate::Args),
+    Plan(plan::Args),
     /// Measure how fast a device runs
     Bench(bench::Args),
+    Devices(devices::Args),
+    #[cfg(feature = "import")]
+    Tag(tag::Args),
     Train(train::Args),
     /// Show where walks from a song go and which tags they bring, beside the exact probabilities
     Walk(walk::Args),
@@ -42,8 +56,14 @@ pub enum Outcome {
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        Command::Check(args) => check::run(args),
+        Command::Batches(args) => batches::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Devices(args) => devices::run(args),
+        #[cfg(feature = "import")]
+        Command::Tag(args) => tag::run(args),
         Command::Train(args) => train::run(args),
         Command::Walk(args) => walk::run(args),
     }

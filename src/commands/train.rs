@@ -96,8 +96,7 @@ fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
     let gflop = plan.flops(Run::Train) as f64 / 1e9;
     if args.json {
         super::print::line(
-            &json!({"schema": 1, "kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop})
-                .to_string(),
+            &json!({"kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}).to_string(),
         )?;
     } else {
         super::print::line(&format!(
@@ -165,7 +164,7 @@ impl Show {
         match event {
             Event::Step { done, clips_per_second, left } => {
                 if self.json {
-                    self.object(&json!({"schema": 1, "kind": "step", "epoch": done.place.epoch, "step": done.place.steps,
+                    self.object(&json!({"kind": "step", "epoch": done.place.epoch, "step": done.place.steps,
                         "own": done.own, "propagated": done.propagated, "rate": done.rate, "clips_per_second": clips_per_second}));
                 }
                 // A live line ten times a second; in a file or a pipe a line every ten seconds, the first steps at once.
@@ -187,7 +186,7 @@ impl Show {
             }
             Event::Epoch { epoch, own, propagated, validation, best, rate } => {
                 if self.json {
-                    self.object(&json!({"schema": 1, "kind": "epoch", "epoch": epoch, "own": own, "propagated": propagated,
+                    self.object(&json!({"kind": "epoch", "epoch": epoch, "own": own, "propagated": propagated,
                         "validation": validation, "best": best, "rate": rate}));
                 }
                 if self.quiet {
@@ -208,7 +207,7 @@ impl Show {
 
     fn object(&self, object: &serde_json::Value) {
         // A reader that went away is no reason to stop training.
-        let _ = super::print::line(&object.to_string());
+        let _ = super::print::json(object);
     }
 
     fn say(&self, text: &str, passing: bool) {

@@ -12,7 +12,7 @@
 //! | `playlists.offsets.npy` u64, `playlists.songs.npy` u32 | songs of each playlist, in order |
 //! | `memberships.offsets.npy` u64, `memberships.playlists.npy` u32 | playlists of each song, ascending, each once |
 
-mod manifest;
+pub mod manifest;
 mod open;
 mod verify;
 pub mod write;

@@ -43,6 +43,24 @@ impl Contents {
     }
 }
 
+/// Deletes a dataset's files from a folder, the manifest first, so that what is left is no dataset;
+/// half-written ones too. Files of other names stay.
+pub fn clear(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+    let entries = entries.map_err(|e| Error::io(folder, "cannot read", e))?;
+    let mut names: Vec<String> = entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| {
+        let whole = name.strip_suffix(".part").unwrap_or(name);
+        whole == manifest::FILE || super::FILES.contains(&whole) || super::is_shard(whole)
+    });
+    names.sort_by_key(|name| name != manifest::FILE);
+    for name in names {
+        let path = folder.join(name);
+        fs::remove_file(&path).map_err(|e| Error::io(&path, "cannot delete", e))?;
+    }
+    Ok(())
+}
+
 /// Where a song's audio lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {

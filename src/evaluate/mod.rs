@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`score`] | a network over songs' segments, on a device |
 //! | [`segments`] | a song's probabilities: the mean over its consecutive segments |
+//! | [`songs`] | a split's songs with their scores and truth, kept as files |
 //! | [`ranking`] | average precision and ROC-AUC of one list, ties as scikit-learn's |
 //! | [`metrics`] | both over a table of scores: by tag, by song, overall |
 //! | [`bootstrap`] | intervals of a metric, and of the difference of two, resampling songs |
@@ -14,5 +15,6 @@ pub mod metrics;
 pub mod ranking;
 pub mod score;
 pub mod segments;
+pub mod songs;
 
 pub use metrics::{Figures, Measured, Table};

@@ -8,8 +8,9 @@ use crate::error::Result;
 use crate::network::Network;
 use crate::plan::build::names;
 use crate::plan::{Run, TensorId};
+use crate::run::Weights;
 
-/// Runs a plan's evaluation over songs. Weights and running statistics are in the program already.
+/// Runs a plan's evaluation over songs.
 pub struct Scorer<'a> {
     program: &'a mut dyn Program,
     wave: TensorId,
@@ -49,6 +50,15 @@ impl<'a> Scorer<'a> {
             waves: vec![0; batch * stride],
             output: vec![0.0; batch * network.tags],
         })
+    }
+
+    /// Puts a network's weights into the program.
+    pub fn load(&mut self, weights: &Weights) -> Result<()> {
+        for (name, values) in [(names::PARAMETERS, &weights.parameters), (names::RUNNING, &weights.running)] {
+            let id = self.program.plan().find(name).unwrap_or_else(|| panic!("a plan has {name}"));
+            self.program.upload(id, bytemuck::cast_slice(values))?;
+        }
+        Ok(())
     }
 
     /// Mean probabilities `[song, tag]` of songs given as int16 audio at the network's rate.

@@ -74,6 +74,6 @@ mod tests {
     fn columns_line_up_and_escapes_do_not_pass() {
         let mut table = Table::new(&[("tag", Align::Left), ("songs", Align::Right)]);
         table.row(["rock", "12"]).row(["évil\u{1b}[2J\u{202e}", "7"]);
-        assert_eq!(table.to_string(), "tag         songs\nrock           12\névil\u{fffd}[2J\u{fffd}      7");
+        assert_eq!(table.to_string(), "tag        songs\nrock          12\névil\u{fffd}[2J\u{fffd}      7");
     }
 }

@@ -124,15 +124,18 @@ impl<'a, T> Shared<'a, T> {
 
 /// Runs a kernel on vectors, for tests and `check`: allocates the operands, fills the inputs,
 /// runs on the current Rayon pool and returns every operand.
-/// `inputs` gives bytes for operands that are read; others start as NaN.
+/// `inputs` gives bytes for operands that are read; others start as NaN. Panics if the kernel wrote
+/// behind the end of an operand.
 pub fn run_alone(kernel: &dyn super::Kernel, inputs: &dyn Fn(&Operand) -> Option<Vec<u8>>) -> Vec<Vec<u8>> {
     #[repr(align(64))]
     #[derive(Clone, Copy)]
     struct Line([u8; 64]);
+    const GUARD: u8 = 0xff;
     let operands = kernel.operands();
     let mut memory: Vec<Vec<Line>> = Vec::new();
     for operand in &operands {
-        let mut lines = vec![Line([0xff; 64]); operand.bytes().div_ceil(64).max(1)];
+        // One line more than is needed, for the guard.
+        let mut lines = vec![Line([GUARD; 64]); operand.bytes().div_ceil(64) + 1];
         if let Some(bytes) = inputs(operand) {
             assert_eq!(bytes.len(), operand.bytes(), "{}", operand.name);
             for (line, chunk) in lines.iter_mut().zip(bytes.chunks(64)) {
@@ -152,5 +155,11 @@ pub fn run_alone(kernel: &dyn super::Kernel, inputs: &dyn Fn(&Operand) -> Option
     let floats = unsafe { std::slice::from_raw_parts_mut(workspace.as_mut_ptr().cast::<f32>(), workspace.len() * 16) };
     // SAFETY: every operand has its own vector, alive until the end of this function.
     kernel.run(&unsafe { Arguments::new(&places, floats, each) });
-    operands.iter().zip(&memory).map(|(o, lines)| lines.iter().flat_map(|l| l.0).take(o.bytes()).collect()).collect()
+    let whole = operands.iter().zip(&memory).map(|(operand, lines)| {
+        let mut bytes: Vec<u8> = lines.iter().flat_map(|l| l.0).collect();
+        let behind = bytes.split_off(operand.bytes());
+        assert!(behind.iter().all(|&b| b == GUARD), "{} wrote behind the end of {}", kernel.name(), operand.name);
+        bytes
+    });
+    whole.collect()
 }

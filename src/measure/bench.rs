@@ -6,7 +6,8 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::synthetic;
-use crate::device::{Device, Program, cpu};
+use crate::batch::{self, Batch, Inputs, Patches};
+use crate::device::Device;
 use crate::error::Result;
 use crate::network::{Network, Parameters};
 use crate::plan::build::names;
@@ -30,7 +31,9 @@ pub struct Bench {
     pub threads: usize,
 }
 
-/// What came out. Times are of whole steps: upload, run, reading back the losses of the step before.
+/// What came out. Times are of whole steps: moments of the patches, upload, run, reading back the
+/// losses of the step before. Cutting clips and drawing labels, which training does beside the
+/// device, is not in them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Clips of the batch over the median step.
@@ -45,8 +48,6 @@ pub struct Figures {
     pub plan_mib: f64,
     /// The process at its peak (VmHWM); absent where the system does not tell.
     pub peak_memory_mib: Option<f64>,
-    /// Threads that computed; absent on a GPU.
-    pub threads: Option<usize>,
 }
 
 /// Order statistics of times.
@@ -80,18 +81,14 @@ impl Quantiles {
 pub fn run(bench: &Bench, device: &Device) -> Result<Figures> {
     let plan = plan::training(&bench.network, &bench.settings)?;
     let flops = plan.flops(bench.run) as f64;
-    let (mut program, threads): (Box<dyn Program>, _) = match device {
-        Device::Cpu => {
-            let program = cpu::load(plan, bench.threads)?;
-            let threads = program.threads();
-            (Box::new(program), Some(threads))
-        }
-        Device::Gpu(gpu) => (gpu.load(plan)?, None),
-    };
+    let ids = Inputs::of(&plan);
+    let mut program = device.load(plan, bench.threads)?;
     let table = Parameters::new(&bench.network)?;
     synthetic::begin(&mut *program, &table, 0, 0.01, 0.9)?;
-    let batch = bench.settings.batch;
-    let inputs = (0..BATCHES).map(|step| synthetic::inputs(&bench.network, batch, 0, step)).collect::<Result<Vec<_>>>()?;
+    let clips = bench.settings.batch;
+    let mut batches =
+        (0..BATCHES).map(|step| synthetic::batch(&bench.network, clips, 0, step)).collect::<Result<Vec<Batch>>>()?;
+    let patches = Patches::of(&bench.network)?.filter(|_| bench.run == Run::Train);
 
     let losses = program.plan().find(names::LOSSES).expect("a training plan has losses");
     let mut read = vec![0u8; program.plan().tensors[losses.0].bytes()];
@@ -99,7 +96,11 @@ pub fn run(bench: &Bench, device: &Device) -> Result<Figures> {
     let mut before = None;
     for step in 0..bench.warm_up + bench.steps {
         let start = Instant::now();
-        inputs[step % inputs.len()].upload(&mut *program)?;
+        let turn = &mut batches[step % BATCHES as usize];
+        if let Some(patches) = &patches {
+            turn.sum_patches(patches, &bench.network);
+        }
+        batch::upload(&mut *program, &ids, turn)?;
         let ticket = program.submit(bench.run)?;
         if let Some(ticket) = before.replace(ticket) {
             program.output(ticket, losses, &mut read)?;
@@ -113,13 +114,12 @@ pub fn run(bench: &Bench, device: &Device) -> Result<Figures> {
     }
     let step_ms = Quantiles::of(times);
     Ok(Figures {
-        clips_per_second: batch as f64 * 1e3 / step_ms.median,
+        clips_per_second: clips as f64 * 1e3 / step_ms.median,
         spread: (step_ms.p90 - step_ms.p10) / step_ms.median,
         step_ms,
         gflops_per_second: flops / step_ms.median / 1e6,
         plan_mib: program.memory() as f64 / (1 << 20) as f64,
         peak_memory_mib: peak_memory_mib(),
-        threads,
     })
 }
 

@@ -66,7 +66,13 @@ pub mod names {
 /// Builds the plan of a network: Forward, Backward, Update, and Evaluate at the same batch.
 pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
     network.check()?;
-    Ok(Builder::new(network, settings)?.build())
+    Ok(Builder::new(network, settings, Run::Train)?.build())
+}
+
+/// Builds the plan of an evaluation alone: what tagging and measuring need.
+pub fn evaluation(network: &Network, settings: &Settings) -> Result<Plan> {
+    network.check()?;
+    Ok(Builder::new(network, settings, Run::Evaluate)?.build_evaluation())
 }
 
 struct Builder<'a> {
@@ -78,8 +84,19 @@ struct Builder<'a> {
     wave: TensorId,
     patches: Option<TensorId>,
     parameters: TensorId,
-    gradients: TensorId,
+    /// Absent in a plan of evaluation alone.
+    gradients: Option<TensorId>,
     running: TensorId,
+}
+
+/// See [`Builder::ends`].
+struct Ends {
+    own: TensorId,
+    propagated: TensorId,
+    weights: TensorId,
+    losses: TensorId,
+    probabilities: TensorId,
+    logits: TensorId,
 }
 
 /// What a layer leaves for its readers and for backward.
@@ -92,55 +109,73 @@ struct Kept {
 }
 
 impl<'a> Builder<'a> {
-    fn new(network: &'a Network, settings: &'a Settings) -> Result<Builder<'a>> {
+    fn new(network: &'a Network, settings: &'a Settings, run: Run) -> Result<Builder<'a>> {
+        let training = run == Run::Train;
         let table = Parameters::new(network)?;
         let convs = network.layers.iter().zip(network.lengths()?).map(|(l, n)| Conv::new(l, n, settings.batch)).collect();
         let mut plan = Plan::default();
         let f32s = DType::F32;
         let wave = plan.tensor(names::WAVE, &[settings.batch, network.wave_stride()], DType::I16, Role::Input);
         let taps = network.layers[0].kernel;
-        let patches = network.recomputes_first_layer().then(|| plan.tensor(names::PATCHES, &[taps + 1, taps], f32s, Role::Input));
+        let patches = (training && network.recomputes_first_layer())
+            .then(|| plan.tensor(names::PATCHES, &[taps + 1, taps], f32s, Role::Input));
         let parameters = plan.tensor(names::PARAMETERS, &[table.length], f32s, Role::Parameter);
-        let gradients = plan.tensor(names::GRADIENTS, &[table.length], f32s, Role::Gradient);
+        let gradients = training.then(|| plan.tensor(names::GRADIENTS, &[table.length], f32s, Role::Gradient));
         let running = plan.tensor(names::RUNNING, &[table.running_length], f32s, Role::State);
         Ok(Builder { network, settings, table, convs, plan, wave, patches, parameters, gradients, running })
     }
 
     fn build(mut self) -> Plan {
-        let (b, t) = (self.settings.batch, self.network.tags);
-        let outputs = self.network.heads * t;
-        let f32s = DType::F32;
-        let own = self.plan.tensor(names::OWN, &[b, t], f32s, Role::Input);
-        let propagated = self.plan.tensor(names::PROPAGATED, &[b, t], f32s, Role::Input);
-        let weights = self.plan.tensor(names::WEIGHTS, &[2, b], f32s, Role::Input);
+        let (b, f32s) = (self.settings.batch, DType::F32);
+        let ends = self.ends();
         let mask = self.plan.tensor(names::MASK, &[b, self.table.features()], f32s, Role::Input);
         let hyper = self.plan.tensor(names::HYPER, &[2], f32s, Role::Input);
         let momenta = self.plan.tensor(names::MOMENTA, &[self.table.length], f32s, Role::State);
-        let losses = self.plan.tensor(names::LOSSES, &[b, 2], f32s, Role::Output);
-        let probabilities = self.plan.tensor(names::PROBABILITIES, &[b, t], f32s, Role::Output);
-        let logits = self.plan.tensor(names::LOGITS, &[b, outputs], f32s, Role::Output);
         let status = self.plan.tensor(names::STATUS, &[1], DType::U32, Role::Output);
-        let labels = [own, propagated, weights];
 
         // Forward: the layers, the dense layer, the losses with their gradient.
         let kept = self.layers(Run::Train);
-        self.dense(Run::Train, kept[kept.len() - 1], Some(mask), logits);
-        let dlogits = self.temporary("logits_gradient", &[b, outputs]);
-        self.loss(Section::Forward, logits, labels, Some(dlogits), losses, probabilities);
+        self.dense(Run::Train, kept[kept.len() - 1], Some(mask), ends.logits);
+        let dlogits = self.temporary("logits_gradient", &[b, self.network.heads * self.network.tags]);
+        self.loss(Section::Forward, &ends, Some(dlogits));
 
         // Backward, downwards.
         self.backward(&kept, mask, dlogits);
 
         // Update.
         let sgd = Sgd { elements: self.table.length.next_multiple_of(BLOCK), choice: self.settings.choice.clone() };
-        let views = [self.gradients, hyper, self.parameters, momenta, status].map(|id| self.plan.view(id));
+        let gradients = self.gradients.expect("a training plan has gradients");
+        let views = [gradients, hyper, self.parameters, momenta, status].map(|id| self.plan.view(id));
         self.plan.call(Section::Update, "sgd", sgd, &views);
 
-        // Evaluate: running statistics, no dropout, nothing kept.
-        let kept = self.layers(Run::Evaluate);
-        self.dense(Run::Evaluate, kept[kept.len() - 1], None, logits);
-        self.loss(Section::Evaluate, logits, labels, None, losses, probabilities);
+        self.evaluate(&ends);
         self.plan
+    }
+
+    fn build_evaluation(mut self) -> Plan {
+        let ends = self.ends();
+        self.evaluate(&ends);
+        self.plan
+    }
+
+    /// Evaluate: running statistics, no dropout, nothing kept.
+    fn evaluate(&mut self, ends: &Ends) {
+        let kept = self.layers(Run::Evaluate);
+        self.dense(Run::Evaluate, kept[kept.len() - 1], None, ends.logits);
+        self.loss(Section::Evaluate, ends, None);
+    }
+
+    /// Labels that go in and what comes out, of training and of evaluation.
+    fn ends(&mut self) -> Ends {
+        let (b, t, f32s) = (self.settings.batch, self.network.tags, DType::F32);
+        Ends {
+            own: self.plan.tensor(names::OWN, &[b, t], f32s, Role::Input),
+            propagated: self.plan.tensor(names::PROPAGATED, &[b, t], f32s, Role::Input),
+            weights: self.plan.tensor(names::WEIGHTS, &[2, b], f32s, Role::Input),
+            losses: self.plan.tensor(names::LOSSES, &[b, 2], f32s, Role::Output),
+            probabilities: self.plan.tensor(names::PROBABILITIES, &[b, t], f32s, Role::Output),
+            logits: self.plan.tensor(names::LOGITS, &[b, self.network.heads * t], f32s, Role::Output),
+        }
     }
 
     fn temporary(&mut self, name: impl Into<String>, shape: &[usize]) -> TensorId {
@@ -297,15 +332,7 @@ impl<'a> Builder<'a> {
         self.plan.call(section, label, kernel, &views);
     }
 
-    fn loss(
-        &mut self,
-        section: Section,
-        logits: TensorId,
-        labels: [TensorId; 3],
-        gradient: Option<TensorId>,
-        losses: TensorId,
-        probabilities: TensorId,
-    ) {
+    fn loss(&mut self, section: Section, ends: &Ends, gradient: Option<TensorId>) {
         let s = self.settings;
         let kernel = Loss {
             clips: s.batch,
@@ -316,7 +343,10 @@ impl<'a> Builder<'a> {
             gradient: gradient.is_some(),
             choice: s.choice.clone(),
         };
-        let ids = [logits].into_iter().chain(labels).chain(gradient).chain([losses, probabilities]);
+        let ids = [ends.logits, ends.own, ends.propagated, ends.weights]
+            .into_iter()
+            .chain(gradient)
+            .chain([ends.losses, ends.probabilities]);
         let views: Vec<View> = ids.map(|id| self.plan.view(id)).collect();
         let label = if section == Section::Evaluate { "loss in evaluation" } else { "loss" };
         self.plan.call(section, label, kernel, &views);
@@ -324,6 +354,7 @@ impl<'a> Builder<'a> {
 
     fn backward(&mut self, kept: &[Kept], mask: TensorId, dlogits: TensorId) {
         let section = Section::Backward;
+        let gradients = self.gradients.expect("a training plan has gradients");
         let choice = self.settings.choice.clone();
         let last = self.convs[self.convs.len() - 1].clone();
         let n = self.convs.len();
@@ -344,8 +375,8 @@ impl<'a> Builder<'a> {
             self.plan.view(mask),
             self.flat(self.parameters, "head.weight"),
             self.plan.view(dlogits),
-            self.flat(self.gradients, "head.weight"),
-            self.flat(self.gradients, "head.bias"),
+            self.flat(gradients, "head.weight"),
+            self.flat(gradients, "head.bias"),
             self.plan.view(dy),
             self.plan.view(partials),
         ];
@@ -353,7 +384,7 @@ impl<'a> Builder<'a> {
 
         for i in (0..n).rev() {
             let conv = self.convs[i].clone();
-            let gradient = |(kind, leaf): (&str, &str)| self.flat(self.gradients, &format!("{kind}{i}.{leaf}"));
+            let gradient = |(kind, leaf): (&str, &str)| self.flat(gradients, &format!("{kind}{i}.{leaf}"));
             let affine = [gradient(("bn", "weight")), gradient(("bn", "bias"))];
             let dw = gradient(("conv", "weight"));
             let mut kernel = BatchNormBackward {

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// A run's folder, held by this process until it is dropped.
 pub struct Run {
     folder: PathBuf,
-    /// Unlocked when it is closed, also by the end of the process, whatever ended it.
-    _lock: File,
+    /// Unlocked when it is dropped, and by the end of the process, whatever ended it.
+    lock: File,
 }
 
 impl Run {
@@ -70,7 +70,7 @@ impl Run {
         }
         let named = lock.set_len(0).and_then(|()| lock.write_all(format!("{}\n", std::process::id()).as_bytes()));
         named.map_err(|e| Error::io(&path, "cannot write in this folder", e))?;
-        Ok(Run { folder: folder.to_path_buf(), _lock: lock })
+        Ok(Run { folder: folder.to_path_buf(), lock })
     }
 
     pub fn folder(&self) -> &Path {
@@ -85,5 +85,12 @@ impl Run {
     /// Replaces `best.safetensors`; `notes` (epoch, loss) go into its metadata.
     pub fn save_best(&self, weights: &Weights, notes: &[(&str, String)]) -> Result<()> {
         weights.write(&self.folder.join(files::BEST), notes)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Closing would do, were it not for a process that is being started and still holds a copy.
+        let _ = self.lock.unlock();
     }
 }

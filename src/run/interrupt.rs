@@ -12,11 +12,12 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 pub fn listen(what: &'static str) -> Result<()> {
     #[cfg(feature = "terminal")]
     {
+        use std::io::Write;
         let pressed = move || {
             if REQUESTED.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
             }
-            eprintln!("tagwalk: {what}; Ctrl-C again leaves at once");
+            let _ = writeln!(std::io::stderr(), "tagwalk: {what}; Ctrl-C again leaves at once");
         };
         match ctrlc::try_set_handler(pressed) {
             Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}

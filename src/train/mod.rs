@@ -6,8 +6,10 @@
 //! | [`options`] | what a run chose beside network and settings, kept in `config.json` |
 //! | [`trainer`] | a network being trained on a device: steps, losses, weights in and out |
 //! | [`validation`] | the own term on the validation songs |
+//! | [`batches`] | a run's first steps as files, for other programs |
 //! | [`session`] | a run from its folder's beginning or checkpoint to its end |
 
+pub mod batches;
 pub mod options;
 pub mod schedule;
 pub mod session;

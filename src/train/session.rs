@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
         self.memory.propagated += done.propagated;
         let lambda = f64::from(self.config.settings.lambda);
         self.log.write(&json!({
-            "schema": 1, "kind": "step", "epoch": done.place.epoch, "step": done.place.steps, "rate": done.rate,
+            "kind": "step", "epoch": done.place.epoch, "step": done.place.steps, "rate": done.rate,
             "own": done.own, "propagated": done.propagated, "loss": done.own + lambda * done.propagated,
             "clips_per_second": (clips_per_second * 100.0).round() / 100.0,
         }))?;
@@ -233,7 +233,7 @@ impl<'a> Session<'a> {
         }
         let rate = schedule.rate(&self.memory.schedule, self.place.steps);
         self.log.write(&json!({
-            "schema": 1, "kind": "epoch", "epoch": epoch, "steps": self.place.steps, "own": own, "propagated": propagated,
+            "kind": "epoch", "epoch": epoch, "steps": self.place.steps, "own": own, "propagated": propagated,
             "validation": validation, "best": best, "rate": rate,
         }))?;
         watch(Event::Epoch { epoch, own, propagated, validation, best, rate });
@@ -260,7 +260,7 @@ impl<'a> Session<'a> {
                 self.memory.schedule.best_epoch = self.place.epoch;
                 self.save_best(self.place.epoch, validation)?;
             }
-            self.log.write(&json!({"schema": 1, "kind": "end", "steps": self.place.steps, "validation": validation}))?;
+            self.log.write(&json!({"kind": "end", "steps": self.place.steps, "validation": validation}))?;
         }
         self.memory.finished = true;
         self.save_and_tell(watch)?;

@@ -6,16 +6,16 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_OPUS, CODEC_ID_VORBIS};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Trouble;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
-use super::mp4::{self, Edit};
+use super::mp4;
 use super::opus;
 use crate::error::{Error, Result};
 
@@ -42,9 +42,14 @@ struct Stream {
     codec: Codec,
     rate: u32,
     channels: u16,
+    /// The first packet is only there to overlap the second, and gives no frames.
+    lapped: bool,
     /// Frames still to be dropped at the start, and to be given after that.
     skip: u64,
     left: u64,
+    /// Ogg: the last page's granule position, and how many frames at most are padding before it.
+    end: i64,
+    padding: u64,
 }
 
 enum Codec {
@@ -139,13 +144,13 @@ impl Source {
     fn decode(&mut self, packet: &Packet) -> bool {
         self.mono.clear();
         let stream = &mut self.stream;
-        let (frames, channels, padding): (&[f32], usize, u64) = match &mut stream.codec {
+        let (frames, channels): (&[f32], usize) = match &mut stream.codec {
             Codec::Symphonia { decoder, frames } => match decoder.decode(packet) {
                 // A stream may change its layout on the way; its rate may not.
                 Ok(buffer) if buffer.spec().rate() == stream.rate => {
                     let channels = buffer.num_planes();
                     buffer.copy_to_vec_interleaved(frames);
-                    (frames.as_slice(), channels, 0)
+                    (frames.as_slice(), channels)
                 }
                 _ => {
                     self.damaged += 1;
@@ -153,7 +158,7 @@ impl Source {
                 }
             },
             Codec::Opus(decoder) => match decoder.decode(&packet.data) {
-                Ok(frames) => (frames, usize::from(stream.channels), packet.trim_end.get()),
+                Ok(frames) => (frames, usize::from(stream.channels)),
                 Err(_) => {
                     self.damaged += 1;
                     return false;
@@ -161,13 +166,20 @@ impl Source {
             },
         };
         self.good += 1;
-        if channels == 0 {
+        if channels == 0 || std::mem::take(&mut stream.lapped) {
             return false;
         }
         let count = (frames.len() / channels) as u64;
         let skipped = stream.skip.min(count);
         stream.skip -= skipped;
-        let kept = (count - skipped).saturating_sub(padding).min(stream.left);
+        // Packets of earlier pages may carry trims too (symphonia 0.6.1 makes some up where the first
+        // two blocks of Vorbis differ in size); only what reaches the last page's end is padding.
+        let trim = match packet.pts.get().saturating_add(packet.block_dur().get() as i64) >= stream.end {
+            true => packet.trim_end.get().min(stream.padding).min(count - skipped),
+            false => 0,
+        };
+        stream.padding -= trim;
+        let kept = (count - skipped - trim).min(stream.left);
         stream.left -= kept;
         let wanted = &frames[skipped as usize * channels..(skipped + kept) as usize * channels];
         let share = 1.0 / channels as f32;
@@ -185,14 +197,15 @@ impl Stream {
         let none = || Error::input(path, "holds no audio track that this build can decode").help(super::convert(path));
         let track = reader.default_track(TrackType::Audio).ok_or_else(none)?;
         let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return Err(none()) };
-        let (mut skip, mut left) = (0, u64::MAX);
+        let lapped = parameters.codec == CODEC_ID_VORBIS;
         let codec = if parameters.codec == CODEC_ID_OPUS {
             let head = parameters.extra_data.as_deref().unwrap_or(&[]);
-            skip = u64::from(track.delay.unwrap_or(0));
             Codec::Opus(opus::Decoder::new(head).map_err(|e| Error::input(path, e).help(super::convert(path)))?)
         } else {
+            // Vorbis is trimmed in `decode`, which says why.
+            let options = AudioDecoderOptions::default().gapless(!lapped);
             let decoder = symphonia::default::get_codecs()
-                .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+                .make_audio_decoder(parameters, &options)
                 .map_err(|e| unreadable(path, "its audio cannot be decoded by this build", &e))?;
             Codec::Symphonia { decoder, frames: Vec::new() }
         };
@@ -201,14 +214,36 @@ impl Stream {
             Codec::Symphonia { .. } => parameters.sample_rate.ok_or_else(none)?,
         };
         let channels = parameters.channels.as_ref().map_or(0, |c| c.count());
-        // The demuxer leaves an MP4's edit list to us: it says where the encoder's delay ends.
-        if reader.format_info().short_name == "isomp4"
-            && let Some(Edit { skip: start, length }) = mp4::edit(path, track.id, rate)
-        {
-            skip = start;
-            left = length.unwrap_or(u64::MAX);
+        let (mut skip, mut left, mut end, mut padding) = (0, u64::MAX, 0, 0);
+        match reader.format_info().short_name {
+            // The demuxer leaves an MP4's edit list to us: it says where the encoder's delay ends.
+            "isomp4" => {
+                if let Some(edit) = mp4::edit(path, track.id, rate) {
+                    (skip, left) = (edit.skip, edit.length.unwrap_or(u64::MAX));
+                }
+            }
+            "ogg" if lapped || matches!(codec, Codec::Opus(_)) => {
+                skip = ogg_skip(track, lapped);
+                end = track.num_frames.map_or(i64::MAX, |n| n.min(i64::MAX as u64) as i64);
+                padding = u64::from(track.padding.unwrap_or(0));
+            }
+            // The decoder has done it.
+            _ => {}
         }
-        Ok(Stream { track: track.id, codec, rate, channels: channels as u16, skip, left })
+        Ok(Stream { track: track.id, codec, rate, channels: channels as u16, lapped, skip, left, end, padding })
+    }
+}
+
+/// How many frames to drop at the start of an Ogg stream: of Opus the header's pre-skip (RFC 7845
+/// section 4.2), of Vorbis those before 0 by the first page's granule position, which counts the
+/// frames up to the page's end (Vorbis I appendix A.2).
+fn ogg_skip(track: &Track, lapped: bool) -> u64 {
+    let delay = track.delay.unwrap_or(0);
+    if lapped {
+        // The demuxer's delay is the first packet, which gives no frames here.
+        track.start_ts.get().saturating_add(i64::from(delay)).min(0).unsigned_abs()
+    } else {
+        u64::from(delay)
     }
 }
 

@@ -1,0 +1,149 @@
+//! `tagwalk check`: every kernel's cases on the chosen device against the reference. What a user
+//! runs first on a new GPU.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::device::DeviceArgs;
+use super::{Outcome, print};
+use crate::device::{self, Device, gpu};
+use crate::error::{Error, Result};
+use crate::format::table::{Align, Table};
+use crate::kernels::products::Isa;
+use crate::kernels::{Choice, Family, cpu};
+use crate::measure::check::{BOUND, KERNELS, Report, Subject, kernel};
+
+/// Check every kernel on a device against the reference, in f64, over odd and even shapes
+///
+/// Prints each kernel's largest relative error; all must stay below 1e-5. Exit code 1 where one
+/// does not.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Only this kernel, for example conv_forward
+    pub kernel: Option<String>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Only this family of shaders; both without it
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<ShaderFamily>,
+    /// One JSON object a kernel and family instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A family of shaders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShaderFamily {
+    /// One invocation an output: the obvious one
+    Plain,
+    /// Tiles in registers and workgroup memory
+    Tiled,
+}
+
+impl From<ShaderFamily> for Family {
+    fn from(family: ShaderFamily) -> Family {
+        match family {
+            ShaderFamily::Plain => Family::Plain,
+            ShaderFamily::Tiled => Family::Tiled,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    device: &'a str,
+    family: &'a str,
+    kernel: &'static str,
+    cases: usize,
+    compared: usize,
+    /// The largest relative L2 error and what it is of; null where a value is not a number.
+    worst: Option<f64>,
+    worst_of: Option<&'static str>,
+    bound: f64,
+    failed: usize,
+}
+
+pub fn run(args: Args) -> Result<Outcome> {
+    let names: Vec<&str> = match &args.kernel {
+        Some(name) => vec![name],
+        None => KERNELS.to_vec(),
+    };
+    if let Some(wrong) = names.iter().find(|name| !KERNELS.contains(name)) {
+        return Err(
+            Error::usage("KERNEL", format!("there is no kernel '{wrong}'")).help(format!("There are: {}.", KERNELS.join(", ")))
+        );
+    }
+    let device = device::open(&args.device.selection())?;
+    print::note(format!("checking on {}", device.name()));
+    let choices: Vec<Choice> = match (&device, args.family) {
+        (Device::Cpu, Some(_)) => {
+            return Err(Error::usage("--family", "is of shaders, but the device is the CPU")
+                .help("Name a GPU with --adapter; `tagwalk devices` lists them."));
+        }
+        (Device::Cpu, None) => Isa::available().into_iter().map(Choice::native).collect(),
+        (Device::Gpu(_), Some(family)) => vec![Choice::gpu(family.into())],
+        (Device::Gpu(_), None) => vec![Choice::gpu(Family::Plain), Choice::gpu(Family::Tiled)],
+    };
+
+    let columns = [("kernel", Align::Left), ("family", Align::Left), ("cases", Align::Right)];
+    let columns = [&columns[..], &[("worst error", Align::Right), ("of", Align::Left), ("", Align::Left)]].concat();
+    let mut table = Table::new(&columns);
+    let mut outcome = Outcome::Done;
+    for choice in choices {
+        let family = family_name(&choice);
+        let subject = match &device {
+            Device::Cpu => Subject { choice, alone: &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs)) },
+            Device::Gpu(gpu) => Subject { choice, alone: &|kernel, inputs| gpu::run_alone(gpu, kernel, inputs) },
+        };
+        for name in &names {
+            let report = kernel(&subject, name)?;
+            if !report.failed.is_empty() {
+                outcome = Outcome::SomeFailed;
+            }
+            for f in &report.failed {
+                print::note(format!("{} {family}, case {}: {} {:.1e} ({})", report.kernel, f.case, f.what, f.error, f.shape));
+            }
+            if args.json {
+                print::json(&line(device.name(), &family, &report))?;
+            } else {
+                row(&mut table, &family, &report);
+            }
+        }
+    }
+    if !args.json {
+        print::line(table)?;
+        print::line(format!("relative L2 errors; the bound is {BOUND:.0e}"))?;
+    }
+    Ok(outcome)
+}
+
+/// A family's name as it stands in a run's configuration.
+pub fn family_name(choice: &Choice) -> String {
+    match &choice.family {
+        Family::Native(isa) => format!("{isa:?}").to_lowercase(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+fn line<'a>(device: &'a str, family: &'a str, report: &Report) -> Line<'a> {
+    Line {
+        device,
+        family,
+        kernel: report.kernel,
+        cases: report.cases,
+        compared: report.compared,
+        worst: report.worst.as_ref().map(|w| w.error),
+        worst_of: report.worst.as_ref().map(|w| w.what),
+        bound: BOUND,
+        failed: report.failed.len(),
+    }
+}
+
+fn row(table: &mut Table, family: &str, report: &Report) {
+    let verdict = if report.failed.is_empty() { "ok".into() } else { format!("{} FAILED", report.failed.len()) };
+    let (error, what) = match &report.worst {
+        Some(worst) => (format!("{:.1e}", worst.error), worst.what),
+        None => ("-".into(), "nothing to do in this family"),
+    };
+    table.row([report.kernel, family, &report.cases.to_string(), &error, what, &verdict]);
+}

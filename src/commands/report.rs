@@ -1,0 +1,62 @@
+//! The tables that `evaluate` and `demo` print of a measurement.
+
+use super::print;
+use crate::error::Result;
+use crate::evaluate::Figures;
+use crate::evaluate::bootstrap::Interval;
+use crate::evaluate::metrics::{Measured, Report};
+use crate::format::table::{self, Align};
+
+/// Prints the tables: overall, tags that were left out, and each tag's figures if asked for. Without
+/// `names` tags are called by their number.
+pub fn people(
+    report: &Report,
+    intervals: Option<Figures<Option<Interval>>>,
+    measured: &Measured,
+    names: Option<&[String]>,
+    per_tag: bool,
+) -> Result<()> {
+    let name = |tag: usize| names.map_or_else(|| tag.to_string(), |n| n[tag].clone());
+    use Align::{Left, Right};
+    let Report { songs, tags, figures, frequent, prevalence, popularity, .. } = report;
+    let mut overall = table::Table::new(&[
+        (&format!("{songs} songs, {tags} tags"), Left),
+        ("", Right),
+        ("95 % interval", Left),
+        ("all equal", Right),
+        ("popularity", Right),
+    ]);
+    let mut row = |name: &str, value: Option<f64>, interval: Option<Interval>, baselines: Option<[Option<f64>; 2]>| {
+        let interval = interval.map_or_else(String::new, |i| format!("{:.3} to {:.3}", i.low, i.high));
+        let [equal, popular] = baselines.map_or([const { String::new() }; 2], |b| b.map(table::figure));
+        overall.row([name.to_string(), table::figure(value), interval, equal, popular]);
+    };
+    let sure = intervals.unwrap_or(Figures { annotation_map: None, retrieval_map: None, roc_auc: None });
+    let annotation = [prevalence.annotation_map, popularity.annotation_map];
+    row("annotation MAP", figures.annotation_map, sure.annotation_map, Some(annotation));
+    row("retrieval MAP", figures.retrieval_map, None, Some([prevalence.retrieval_map, popularity.retrieval_map]));
+    row("ROC-AUC", figures.roc_auc, None, Some([prevalence.roc_auc, popularity.roc_auc]));
+    let enough = format!("{} tags with at least {} songs", frequent.tags, frequent.min_positives);
+    row(&format!("retrieval MAP, {enough}"), frequent.retrieval_map, sure.retrieval_map, None);
+    row(&format!("ROC-AUC, {enough}"), frequent.roc_auc, sure.roc_auc, None);
+    print::line(&overall)?;
+    if !frequent.left_out.is_empty() {
+        let rare: Vec<String> = frequent.left_out.iter().map(|&t| name(t)).collect();
+        print::line(format_args!("Tags with fewer: {}.", rare.join(", ")))?;
+    }
+    print::line(format_args!(
+        "Not defined and left out: {} songs without tags, {} tags without songs, {} tags that all songs or none have.",
+        report.songs_without_tags, report.tags_without_songs, report.tags_without_both_classes
+    ))?;
+    if per_tag {
+        let columns = [("tag", Left), ("songs", Right), ("prevalence", Right), ("average precision", Right), ("ROC-AUC", Right)];
+        let mut each = table::Table::new(&columns);
+        for (number, tag) in measured.by_tag().iter().enumerate() {
+            let [prevalence, precision, auc] = [Some(tag.prevalence), tag.average_precision, tag.roc_auc].map(table::figure);
+            each.row([name(number), tag.positives.to_string(), prevalence, precision, auc]);
+        }
+        print::line("")?;
+        print::line(&each)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# All the project's tests: formatting, lints, every test with every shader on a Vulkan adapter, and
+# the build without default features. Needs Rust; everything else it asks for by name.
+set -eu
+cd "$(dirname "$0")"
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "format"
+cargo fmt --all --check
+
+say "lints"
+cargo clippy --all-targets -- -D warnings
+cargo clippy --all-targets --no-default-features -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+
+# The program itself is the judge of whether there is an adapter: it exits with 3 where there is
+# none. Software Vulkan will do.
+say "adapter"
+cargo build
+adapter() {
+    code=0
+    target="${CARGO_TARGET_DIR:-target}"
+    "$target/debug/tagwalk" devices || code=$?
+    return "$code"
+}
+if ! adapter; then
+    need="the shaders' tests need a Vulkan adapter: install a GPU's driver, or software Vulkan (Debian, Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1; Fedora: dnf install mesa-vulkan-drivers vulkan-loader)"
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing software Vulkan"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y mesa-vulkan-drivers libvulkan1; } >/dev/null ||
+            { echo "test.sh: $need" >&2; exit 3; }
+        adapter || { echo "test.sh: the driver was installed, but there is still no adapter" >&2; exit 3; }
+    else
+        echo "test.sh: $need" >&2
+        exit 3
+    fi
+fi
+
+say "tests"
+cargo test
+
+say "tests without default features"
+cargo test --no-default-features --lib --test golden --test order
+
+say "all passed"
