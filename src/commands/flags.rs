@@ -1,7 +1,5 @@
 //! Flags that several commands share: which device, and everything that decides a training run.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
 use crate::dataset::Dataset;
@@ -13,7 +11,7 @@ use crate::kernels::{Choice, Family};
 use crate::network::{Network, family};
 use crate::plan::Settings;
 use crate::playlists::{self, Lend, Mode, Reading, Untagged, UntaggedLenders};
-use crate::train::options::{Config, Options};
+use crate::train::options::{Config, Options, config};
 use crate::train::schedule::{Rule, Schedule};
 
 /// Which device computes.
@@ -222,6 +220,9 @@ pub struct PropagationFlags {
     /// Training songs without tags
     #[arg(long, value_enum, default_value_t = Untagged::Mask)]
     pub untagged: Untagged,
+    /// A control: whoever the walk draws, any other lender lends in its place
+    #[arg(long)]
+    pub random_lenders: bool,
     /// Share of the tagged training songs that lose all tags, by seed: to try what sparse tags do
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     pub remove: f64,
@@ -238,6 +239,7 @@ impl PropagationFlags {
             untagged_lenders: self.untagged_lenders,
             lend: self.lend,
             untagged: self.untagged,
+            random_lenders: self.random_lenders,
             remove: self.remove,
         };
         options.check()?;
@@ -254,38 +256,18 @@ impl TrainFlags {
         if !self.propagation.lambda.is_finite() || self.propagation.lambda < 0.0 {
             return Err(Error::usage("--lambda", "must be 0 or more"));
         }
-        let schedule = Schedule {
-            rule: self.schedule,
-            rate: self.rate,
-            momentum: self.momentum,
-            epochs: self.epochs,
-            steps: self.steps,
-        };
+        let schedule =
+            Schedule { rule: self.schedule, rate: self.rate, momentum: self.momentum, epochs: self.epochs, steps: self.steps };
         schedule.check()?;
         let network = self.network.build(dataset.vocabulary().len())?;
-        Ok(Config {
-            format: crate::run::config::FORMAT.into(),
-            version: crate::run::config::VERSION,
-            program: env!("CARGO_PKG_VERSION").into(),
-            device: device.name().into(),
-            network,
-            settings: Settings {
-                batch: self.batch,
-                mean: self.reduction == Reduction::Mean,
-                lambda: self.propagation.lambda,
-                unbiased_variance: self.running_variance == Variance::Unbiased,
-                choice,
-            },
-            seed: self.seed,
-            dataset: std::path::absolute(dataset.folder()).unwrap_or_else(|_| PathBuf::from(dataset.folder())),
-            fingerprint: dataset.fingerprint(),
-            sample_rate: dataset.sample_rate(),
-            vocabulary: dataset.vocabulary().to_vec(),
-            train: Options {
-                schedule,
-                propagation: self.propagation.options()?,
-                clips_per_song: self.clips_per_song,
-            },
-        })
+        let settings = Settings {
+            batch: self.batch,
+            mean: self.reduction == Reduction::Mean,
+            lambda: self.propagation.lambda,
+            unbiased_variance: self.running_variance == Variance::Unbiased,
+            choice,
+        };
+        let train = Options { schedule, propagation: self.propagation.options()?, clips_per_song: self.clips_per_song };
+        Ok(config(dataset, device, network, settings, self.seed, train))
     }
 }

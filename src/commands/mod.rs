@@ -4,16 +4,23 @@
 pub mod batches;
 pub mod bench;
 pub mod check;
+#[cfg(feature = "import")]
+pub mod demo;
 pub mod device;
 pub mod devices;
 pub mod evaluate;
 pub mod flags;
+pub mod info;
 pub mod plan;
+#[cfg(feature = "import")]
+pub mod prepare;
+pub mod print;
 pub mod print;
 pub mod report;
 #[cfg(feature = "import")]
 pub mod tag;
 pub mod train;
+pub mod verify;
 pub mod walk;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +37,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    #[cfg(feature = "import")]
+    Demo(demo::Args),
     Check(check::Args),
     Batches(batches::Args),
     Evaluate(evaluate::Args),
@@ -42,6 +51,10 @@ pub enum Command {
     Train(train::Args),
     /// Show where walks from a song go and which tags they bring, beside the exact probabilities
     Walk(walk::Args),
+    Info(info::Args),
+    #[cfg(feature = "import")]
+    Prepare(prepare::Args),
+    Verify(verify::Args),
 }
 
 /// How a command that did not fail ended.
@@ -56,6 +69,8 @@ pub enum Outcome {
 /// Runs a command.
 pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
+        #[cfg(feature = "import")]
+        Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),
         Command::Batches(args) => batches::run(args),
         Command::Evaluate(args) => evaluate::run(args),
@@ -66,5 +81,9 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Tag(args) => tag::run(args),
         Command::Train(args) => train::run(args),
         Command::Walk(args) => walk::run(args),
+        Command::Info(args) => info::run(args),
+        #[cfg(feature = "import")]
+        Command::Prepare(args) => prepare::run(args),
+        Command::Verify(args) => verify::run(args),
     }
 }

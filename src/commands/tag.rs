@@ -80,7 +80,11 @@ pub fn run(args: Args) -> Result<Outcome> {
                 print::note(format_args!("{}: {note}", path.display()));
             }
             if decoded.samples.len() < network.clip_length {
-                print::note(format_args!("{}: shorter than a clip of {} samples; padded with silence", path.display(), network.clip_length));
+                print::note(format_args!(
+                    "{}: shorter than a clip of {} samples; padded with silence",
+                    path.display(),
+                    network.clip_length
+                ));
             }
             show(path, scores, &weights.about.vocabulary, &args)?;
         }

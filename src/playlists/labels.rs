@@ -5,6 +5,8 @@
 //! take memory in proportion to songs times neighbours, and a step needs but a batch of them: some
 //! microseconds a clip, where the device takes milliseconds.
 
+use rand::RngExt;
+
 use super::{Mode, Options, Tags, Untagged, UntaggedLenders, Walks};
 use crate::dataset::{Dataset, Split};
 use crate::error::Result;
@@ -23,6 +25,8 @@ pub struct Labels<'a> {
     dataset: &'a Dataset,
     tags: Tags<'a>,
     walks: Walks<'a>,
+    /// Everybody who lends along some playlist; empty unless lenders are drawn at random.
+    lenders: Vec<u32>,
     options: Options,
 }
 
@@ -32,7 +36,9 @@ impl<'a> Labels<'a> {
         options.check()?;
         let tags = Tags::removing(dataset, options.remove, seed);
         let walks = Walks::new(dataset.playlists(), dataset.memberships(), tags.lenders(options.lend), options)?;
-        Ok(Labels { dataset, tags, walks, options: options.clone() })
+        let lends = |&song: &u32| walks.can_lend(song as usize) && !walks.playlists_of(song as usize).is_empty();
+        let lenders = if options.random_lenders { (0..dataset.songs() as u32).filter(lends).collect() } else { Vec::new() };
+        Ok(Labels { dataset, tags, walks, lenders, options: options.clone() })
     }
 
     pub fn dataset(&self) -> &'a Dataset {
@@ -94,6 +100,7 @@ impl<'a> Labels<'a> {
             Mode::Walk | Mode::WalkWeighted => match self.walks.draw(song, exclude_self, random) {
                 None => 0.0,
                 Some(lender) => {
+                    let lender = self.somebody_else(song, random).unwrap_or(lender);
                     self.lend(lender, |tag| propagated[tag] = 1.0);
                     let weighted = self.options.mode == Mode::WalkWeighted;
                     if weighted { self.walks.eq4(song, lender, exclude_self) as f32 } else { 1.0 }
@@ -102,6 +109,14 @@ impl<'a> Labels<'a> {
             Mode::Expected => self.expected(song, exclude_self, propagated, workspace),
         };
         Row { own, propagated: weight }
+    }
+
+    /// With random lenders, any of them but the song itself.
+    fn somebody_else(&self, song: usize, random: &mut Generator) -> Option<u32> {
+        let at = (self.lenders.len() > 1).then(|| random.random_range(0..self.lenders.len()))?;
+        let drawn = self.lenders[at];
+        // The song itself stands for its neighbour in the list.
+        Some(if drawn as usize == song { self.lenders[(at + 1) % self.lenders.len()] } else { drawn })
     }
 
     /// Σ P y / Σ P and Σ P over everybody who lends.

@@ -92,6 +92,9 @@ pub struct Options {
     pub untagged_lenders: UntaggedLenders,
     pub lend: Lend,
     pub untagged: Untagged,
+    /// A control: whoever the walk draws, any other lender lends in its place, all equally likely.
+    #[serde(default)]
+    pub random_lenders: bool,
     /// Share of the tagged training songs whose tags are removed, 0 to 1.
     pub remove: f64,
 }
@@ -106,6 +109,7 @@ impl Default for Options {
             untagged_lenders: UntaggedLenders::default(),
             lend: Lend::default(),
             untagged: Untagged::default(),
+            random_lenders: false,
             remove: 0.0,
         }
     }
@@ -118,6 +122,9 @@ impl Options {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::usage(flag, format!("{value} is not between 0 and 1")));
             }
+        }
+        if self.random_lenders && self.mode != Mode::Walk {
+            return Err(Error::usage("--random-lenders", "is a control for --mode walk"));
         }
         Ok(())
     }

@@ -4,6 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
+use crate::dataset::Dataset;
+use crate::device::Device;
+use crate::network::Network;
+use crate::plan::Settings;
 use crate::playlists;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,3 +21,21 @@ pub struct Options {
 
 /// A run's configuration.
 pub type Config = crate::run::Config<Options>;
+
+/// The configuration of a run on a dataset and a device.
+pub fn config(dataset: &Dataset, device: &Device, network: Network, settings: Settings, seed: u64, train: Options) -> Config {
+    Config {
+        format: crate::run::config::FORMAT.into(),
+        version: crate::run::config::VERSION,
+        program: env!("CARGO_PKG_VERSION").into(),
+        device: device.name().into(),
+        network,
+        settings,
+        seed,
+        dataset: std::path::absolute(dataset.folder()).unwrap_or_else(|_| dataset.folder().to_path_buf()),
+        fingerprint: dataset.fingerprint(),
+        sample_rate: dataset.sample_rate(),
+        vocabulary: dataset.vocabulary().to_vec(),
+        train,
+    }
+}

@@ -254,10 +254,11 @@ impl<'a> Session<'a> {
     fn validate(&mut self) -> Result<Option<f64>> {
         let loss = self.trainer.validate(&self.validation, &self.config)?;
         match loss {
-            Some(loss) if !loss.is_finite() => {
-                Err(Error::input(format!("step {}", self.place.steps), format!("the validation loss is {loss}; the run has stopped"))
-                    .help("Its checkpoints are from before that. A smaller --rate usually helps."))
-            }
+            Some(loss) if !loss.is_finite() => Err(Error::input(
+                format!("step {}", self.place.steps),
+                format!("the validation loss is {loss}; the run has stopped"),
+            )
+            .help("Its checkpoints are from before that. A smaller --rate usually helps.")),
             _ => Ok(loss),
         }
     }

@@ -1,13 +1,11 @@
-//! Kernels around the convolutions in small shapes of every sort, for tests of the GPU side.
+//! Kernels around the convolutions by their shapes alone, for tests of the GPU side.
 
-use tagwalk::kernels::batch_norm_backward::{BatchNormBackward, Of};
 use tagwalk::kernels::batch_norm_forward::{BatchNormForward, From};
 use tagwalk::kernels::dense_backward::DenseBackward;
 use tagwalk::kernels::dense_forward::DenseForward;
 use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::pack_weights::{Layout, PackWeights, Packing, Product};
-use tagwalk::kernels::sgd::{BLOCK, Sgd};
-use tagwalk::kernels::{Choice, Family, Kernel};
+use tagwalk::kernels::{Choice, Family};
 
 /// Odd sizes, ones, more than a workgroup's worth.
 pub const DENSE: [[usize; 4]; 7] =
@@ -39,35 +37,6 @@ pub fn packings([taps, cin, cout]: [usize; 3], family: &Family) -> Vec<PackWeigh
             let packing = Packing { product, taps, cin, cout, layout };
             all.push(PackWeights { packing, choice: Choice::gpu(family.clone()) });
         }
-    }
-    all
-}
-
-pub fn small(family: &Family) -> Vec<Box<dyn Kernel>> {
-    let mut all: Vec<Box<dyn Kernel>> = Vec::new();
-    for channels in [1, 7, 128, 512] {
-        for from in [From::Partials { tiles: 1 }, From::Partials { tiles: 7000 }, From::Patches { taps: 3 }, From::Running] {
-            all.push(Box::new(batch_norm_forward(channels, from, 1000, true, family)));
-        }
-        for of in [Of::Stored, Of::FirstLayer { taps: 3 }, Of::FirstLayer { taps: 9 }] {
-            let choice = Choice::gpu(family.clone());
-            all.push(Box::new(BatchNormBackward { channels, of, tiles: 100, positions: 1000, choice }));
-        }
-    }
-    for shape in DENSE {
-        all.push(Box::new(dense_forward(shape, true, family)));
-        all.push(Box::new(dense_forward(shape, false, family)));
-        all.push(Box::new(dense_backward(shape, family)));
-    }
-    for heads in [1, 2] {
-        all.push(Box::new(loss(23, 50, heads, true, family)));
-        all.push(Box::new(loss(23, 50, heads, false, family)));
-    }
-    for packing in packings([3, 5, 7], family) {
-        all.push(Box::new(packing));
-    }
-    for blocks in [1, 30_000] {
-        all.push(Box::new(Sgd { elements: blocks * BLOCK, choice: Choice::gpu(family.clone()) }));
     }
     all
 }

@@ -61,7 +61,8 @@ impl Unfinished {
         let lock_path = folder.join("lock");
         let lock = File::create(&lock_path).map_err(|e| Error::io(&lock_path, "cannot create", e))?;
         if let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
-            return Err(Error::input(dataset, "another `tagwalk prepare` is at work there").help("Wait for it, or choose another folder."));
+            return Err(Error::input(dataset, "another `tagwalk prepare` is at work there")
+                .help("Wait for it, or choose another folder."));
         }
         let key = serde_json::json!({"rate": options.rate, "start": options.start, "length": options.length}).to_string();
         let key_path = folder.join("options.json");

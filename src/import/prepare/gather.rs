@@ -142,7 +142,9 @@ impl Gathered {
                 let rows: Vec<Option<String>> = list
                     .entries
                     .into_iter()
-                    .map(|entry| entry.map(|e| if is_ids { ids.get(&e).cloned().unwrap_or(e) } else { entry_name(&e, &folder, &roots) }))
+                    .map(|entry| {
+                        entry.map(|e| if is_ids { ids.get(&e).cloned().unwrap_or(e) } else { entry_name(&e, &folder, &roots) })
+                    })
                     .collect();
                 let named: Vec<String> = rows.iter().flatten().cloned().collect();
                 let mut found = table(&path, &named).into_iter();

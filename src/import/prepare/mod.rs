@@ -114,7 +114,9 @@ pub fn prepare(options: &Options, stop: &AtomicBool, tell: &(dyn Fn(Event) + Syn
     let (files, mut skipped) = scan::scan(&options.audio)?;
     if files.is_empty() {
         let extensions = audio::EXTENSIONS.join(", ");
-        return Err(Error::usage("--audio", "no audio files there").help(format!("Files are known by their extensions: {extensions}.")));
+        return Err(
+            Error::usage("--audio", "no audio files there").help(format!("Files are known by their extensions: {extensions}."))
+        );
     }
     let gathered = Gathered::new(options, &files)?;
     let description = describe(options, &files)?;

@@ -1,0 +1,167 @@
+//! Tables, playlists, arrays and manifests of any content give a result or an error: no panic, no
+//! memory beyond what the file is worth.
+#![cfg(feature = "import")]
+
+#[path = "common/mutate.rs"]
+mod mutate;
+
+use std::io::BufReader;
+use std::path::Path;
+
+use mutate::mutate;
+use tagwalk::dataset::write::Contents;
+use tagwalk::dataset::{Dataset, Manifest, Split};
+use tagwalk::format::npy::{Array, Header};
+use tagwalk::import::names::Names;
+use tagwalk::import::playlists::{self, Reading, aotm, m3u, pls};
+use tagwalk::import::table::Rows;
+use tagwalk::import::tags::Tags;
+use tagwalk::import::text::Lines;
+use tagwalk::import::{groups, splits, text};
+
+/// A file with these bytes in a folder that is reused.
+fn file(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn tags(bytes: &[u8]) -> tagwalk::error::Result<Tags> {
+    let mut tags = Tags::default();
+    tags.read_rows(Rows::new(Lines::new(BufReader::new(bytes), Path::new("tags"))?)?)?;
+    Ok(tags)
+}
+
+const LONG: &[u8] =
+    b"\xef\xbb\xbfsong\ttag\r\na/one.ogg\trock\r\nb/two \xe9.ogg\t\"weird al\" yankovic\r\nb/two \xe9.ogg\trock\r\n";
+const WIDE: &[u8] = b"\"clip_id\"\t\"no voice\"\t\"slow\"\t\"mp3_path\"\n\"2\"\t\"0\"\t\"1\"\t\"f/a.mp3\"\n\"6\"\t\"1\"\t\"1\"\t\"f/b.mp3\"\n\"9\"\t\"1\"\t\"1\"\t\"\"\n";
+
+#[test]
+fn tables_of_tags() {
+    let long = tags(LONG).unwrap();
+    assert_eq!((long.songs.names.len(), long.tags.names.len(), long.links.len()), (2, 2, 3));
+    assert_eq!((long.songs.names[1].as_str(), long.tags.names[1].as_str()), ("b/two é.ogg", "\"weird al\" yankovic"));
+    let wide = tags(WIDE).unwrap();
+    assert_eq!(wide.songs.names, ["f/a.mp3", "f/b.mp3"]);
+    assert_eq!((wide.tags.names, wide.links), (vec!["no voice".to_string(), "slow".into()], vec![(0, 1), (1, 0), (1, 1)]));
+    // Without a header; with commas; a bad row is named.
+    assert_eq!(tags(b"a.ogg\trock\nb.ogg\tpop\n").unwrap().links.len(), 2);
+    assert_eq!(tags(b"tag,file\nrock,\"a, b.ogg\"\n").unwrap().songs.names, ["a, b.ogg"]);
+    for (bad, words) in [
+        (&b"song\ttag\na\tb\nonly\n"[..], "line 3: has 1 cells"),
+        (b"song\trock\tpop\na\t1\t2\n", "line 2: column \"pop\" holds \"2\""),
+        (b"song\ttag\n\tb\n", "line 2: a song or a tag is empty"),
+        (b"", "empty"),
+        (b"one\n", "one column"),
+        (b"\xff\xfes\0o\0", "UTF-16"),
+        (b"\x1f\x8b\x08", "compressed"),
+    ] {
+        let error = tags(bad).err().unwrap().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    mutate(&[LONG, WIDE], 1, |bytes| {
+        if let Ok(tags) = tags(bytes) {
+            assert!(
+                tags.links.iter().all(|&(s, t)| (s as usize) < tags.songs.names.len() && (t as usize) < tags.tags.names.len())
+            );
+            let names = Names::new(tags.songs.names.clone());
+            for name in &tags.songs.names {
+                let _ = names.find(&name.to_uppercase());
+            }
+        }
+    });
+}
+
+#[test]
+fn tables_of_splits_and_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = b"song\tsplit\tartist\na.ogg\ttrain\tx\nb.ogg\tvalidation\t\nc.ogg\tTest\ty\n";
+    let path = file(folder.path(), "t.tsv", table);
+    let sides: Vec<Split> = splits::read(&path).unwrap().into_iter().map(|row| row.1).collect();
+    assert_eq!(sides, [Split::Train, Split::Valid, Split::Test]);
+    assert_eq!(groups::read(&path, "Artist").unwrap(), [("a.ogg".into(), "x".into()), ("c.ogg".to_string(), "y".to_string())]);
+    assert!(groups::read(&path, "album").unwrap_err().to_string().contains("song, split, artist"));
+    let bad = file(folder.path(), "bad.tsv", b"a.ogg\ttrain\nb.ogg\tpractice\n");
+    assert!(splits::read(&bad).unwrap_err().to_string().contains("line 2: \"practice\""));
+    mutate(&[table], 2, |bytes| {
+        let path = file(folder.path(), "t.tsv", bytes);
+        let _ = (splits::read(&path), groups::read(&path, "artist"));
+    });
+}
+
+#[test]
+fn playlists_of_all_kinds() {
+    let m3u_seed = b"#EXTM3U\r\n#EXTINF:123,Sample artist - Sample title\r\n../audio/a b.mp3\r\nfile:///C:/Megt%C3%B6rt.mp3\r\nC:\\M\\x.ogg\r\n".as_slice();
+    let pls_seed = b"[playlist]\nFile1=Sample.mp3\nTitle1=x\nFile3=b.ogg\nfile2=\xe9.ogg\nNumberOfEntries=3\n".as_slice();
+    let aotm_seed = br#"[{"mix_id":1,"category":null,"user":{"name":"a"},"playlist":[[["x","1"],"SO1"],[["x","2"],null]],"filtered_lists":[["SO1"],["SO3","SO4"]]},{"filtered_lists":[["SO5"]]}]"#.as_slice();
+    assert_eq!(m3u::parse(&text::decode(m3u_seed)).unwrap().entries.len(), 3);
+    assert_eq!(pls::parse(&text::decode(pls_seed)).unwrap().entries[1].as_deref(), Some("é.ogg"));
+    mutate(&[m3u_seed, pls_seed], 3, |bytes| {
+        let text = text::decode(bytes);
+        for list in [m3u::parse(&text), pls::parse(&text)].into_iter().flatten() {
+            for entry in list.entries.iter().flatten() {
+                let _ = playlists::entry_path(entry);
+            }
+        }
+    });
+    mutate(&[aotm_seed], 4, |bytes| {
+        for reading in [Reading::Joined, Reading::Runs, Reading::Gaps] {
+            let _ = aotm::parse(bytes, reading, &mut |_| {});
+        }
+    });
+}
+
+#[test]
+fn arrays() {
+    let folder = tempfile::tempdir().unwrap();
+    let valid: Vec<Vec<u8>> = ["f4", "u8", "v2", "empty"]
+        .map(|name| std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/npy/{name}.npy"))).unwrap())
+        .into();
+    mutate(&valid.iter().map(Vec::as_slice).collect::<Vec<_>>(), 5, |bytes| {
+        let _ = Header::parse(bytes);
+        let path = file(folder.path(), "a.npy", bytes);
+        if let Ok(array) = Array::<f32>::open(&path) {
+            assert_eq!(array.len(), array.shape().iter().product::<usize>());
+        }
+        let _ = Array::<u64>::open(&path);
+    });
+}
+
+#[test]
+fn a_dataset_with_any_file_changed_opens_or_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |names: &[&str]| names.iter().map(|n| n.to_string()).collect();
+    let contents = Contents {
+        sample_rate: 8000,
+        names: text(&["é.ogg", "b", "c"]),
+        vocabulary: text(&["x", "y"]),
+        tags: vec![vec![0], vec![1], vec![]],
+        splits: vec![Split::Train; 3],
+        groups: vec![Some(0), None, Some(0)],
+        group_names: text(&["g"]),
+        playlists: vec![vec![0, 1, 2, 0], vec![2, 1]],
+        options: serde_json::Value::Null,
+    };
+    contents.write(folder.path(), &[vec![1, 2, 3]]).unwrap();
+    let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    let seeds: Vec<Vec<u8>> = names.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let manifest = std::fs::read(folder.path().join("manifest.json")).unwrap();
+    mutate(&[&manifest], 6, |bytes| drop(Manifest::parse(bytes)));
+    let mut opened = 0;
+    mutate(&seeds.iter().map(Vec::as_slice).collect::<Vec<_>>(), 7, |bytes| {
+        // In place of the file that it is most like by its beginning, so that many get past the sizes.
+        let place = (0..seeds.len()).find(|&i| seeds[i].len() == bytes.len()).unwrap_or(bytes.len() % seeds.len());
+        std::fs::write(&names[place], bytes).unwrap();
+        if let Ok(d) = Dataset::open(folder.path()) {
+            opened += 1;
+            for song in 0..d.songs() {
+                let _ = (d.name(song), d.wave(song).len(), d.tag_bits(song), d.split(song), d.memberships().row(song));
+                d.group(song).map(|group| d.group_name(group));
+            }
+            (0..d.playlists().len()).for_each(|p| drop(d.playlists().row(p)));
+            let _ = d.find("c");
+        }
+        std::fs::write(&names[place], &seeds[place]).unwrap();
+    });
+    assert!(opened > 0, "no changed dataset opened: the accessors were not tried");
+}

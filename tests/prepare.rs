@@ -1,0 +1,229 @@
+//! `tagwalk prepare` on small folders of its own making: killed, stopped, out of room and run again
+//! it makes the same dataset, byte for byte, decodes nothing twice, and opens nothing outside.
+#![cfg(all(feature = "import", unix))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use tagwalk::dataset::{Dataset, Split};
+
+/// One second of mono 16-bit WAV at 44,100 Hz: a triangle wave of a period of its own.
+fn wav(path: &Path, period: u32) {
+    let samples: Vec<i16> = (0..44_100u32).map(|i| ((i % period) * 20_000 / period) as i16 - 10_000).collect();
+    let data: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + data.len() as u32).to_le_bytes());
+    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    bytes.extend(44_100u32.to_le_bytes());
+    bytes.extend(88_200u32.to_le_bytes());
+    bytes.extend(b"\x02\0\x10\0data");
+    bytes.extend((data.len() as u32).to_le_bytes());
+    bytes.extend(data);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+const SONGS: u32 = 120;
+
+/// A collection: audio/ALBUM/song.wav, tags for them and for five songs without audio, playlists.
+fn collection() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut tags = String::from("song\ttag\n");
+    for s in 0..SONGS {
+        wav(&at.join(format!("audio/album {}/söng-{s}.wav", s % 9)), 50 + s);
+        tags += &format!("album {}/söng-{s}.wav\t{}\n", s % 9, if s % 3 == 0 { "rare" } else { "common" });
+    }
+    (0..5).for_each(|s| tags += &format!("nowhere/lender-{s}.ogg\tcommon\n"));
+    fs::write(at.join("tags.tsv"), tags).unwrap();
+    fs::create_dir(at.join("playlists")).unwrap();
+    fs::write(
+        at.join("playlists/one.m3u8"),
+        "#EXTM3U\n../audio/album 1/söng-1.wav\n../audio/nowhere/lender-0.ogg\nC:\\x\\SÖNG-2.mp3\n/etc/passwd\n",
+    )
+    .unwrap();
+    fs::write(at.join("playlists/two.pls"), "[playlist]\nFile2=../audio/album 3/so%CC%88ng-3.wav\nFile1=file://../x\nFile3=../../../../../etc/hosts\nFile4=../audio/album 4/so\u{308}ng-4.wav\nFile5=söng-5\n").unwrap();
+    folder
+}
+
+fn command(collection: &Path, out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tagwalk"));
+    command.arg("prepare").arg("--out").arg(out).arg("--audio").arg(collection.join("audio"));
+    command.arg("--tags").arg(collection.join("tags.tsv")).arg("--playlists").arg(collection.join("playlists")).args(more);
+    command
+}
+
+fn run(collection: &Path, out: &Path, more: &[&str]) -> Output {
+    command(collection, out, more).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[track_caller]
+fn done(output: Output) {
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+/// Both folders hold the same files with the same bytes.
+#[track_caller]
+fn same(a: &Path, b: &Path) {
+    let list = |folder: &Path| {
+        let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(list(a), list(b));
+    for name in list(a) {
+        assert!(fs::read(a.join(&name)).unwrap() == fs::read(b.join(&name)).unwrap(), "{name:?}");
+    }
+}
+
+/// Starts `prepare` and waits until so many songs are in its journal.
+fn started(collection: &Path, out: &Path, songs: usize) -> Child {
+    let mut child = command(collection, out, &["--threads", "2"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let journal = out.join("unfinished/decoded.jsonl");
+    while fs::read(&journal).unwrap_or_default().iter().filter(|&&b| b == b'\n').count() < songs {
+        assert!(child.try_wait().unwrap().is_none(), "ended before it could be stopped");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+/// Spoils the audio of the songs in the journal, so that decoding one again would show.
+fn spoil(collection: &Path, out: &Path) -> usize {
+    let journal = fs::read_to_string(out.join("unfinished/decoded.jsonl")).unwrap();
+    let names = journal.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let names: Vec<String> =
+        names.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["name"].as_str().unwrap().into()).collect();
+    for name in &names {
+        let path: PathBuf = collection.join("audio").join(name);
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0; 88_000], 44).unwrap();
+        file.set_modified(modified).unwrap();
+    }
+    names.len()
+}
+
+#[test]
+fn what_was_made_is_what_was_given() {
+    let collection = collection();
+    let out = collection.path().join("out");
+    done(run(collection.path(), &out, &["--group-folder", "--group-split", "--seed", "3"]));
+    let d = Dataset::open(&out).unwrap();
+    assert_eq!((d.songs(), d.vocabulary()), (125, &["common".to_string(), "rare".into()][..]));
+    let song = |name: &str| d.find(name).unwrap();
+    assert_eq!(d.samples(song("album 1/söng-1.wav")), 22_050);
+    assert!(d.samples(song("lender-4")) == 0 && d.has_tag(song("lender-4"), 0));
+    let names = |p: usize| d.playlists().row(p).iter().map(|&s| d.name(s as usize)).collect::<Vec<_>>();
+    assert_eq!(names(0), ["album 1/söng-1.wav", "nowhere/lender-0.ogg", "album 2/söng-2.wav"]);
+    assert_eq!(names(1), ["album 4/söng-4.wav", "album 5/söng-5.wav"]);
+    let mut side = std::collections::HashMap::new();
+    for s in (0..d.songs()).filter(|&s| d.samples(s) > 0) {
+        assert_eq!(*side.entry(d.group(s).unwrap()).or_insert(d.split(s)), d.split(s), "a group on two sides");
+        assert_ne!(d.split(s), Split::None);
+    }
+    let missing = fs::read_to_string(out.join("not-found.tsv")).unwrap();
+    for row in ["tags.tsv\tnowhere/lender-4.ogg\t1\tno audio", "one.m3u8\t/etc/passwd\t1\tno such song", "two.pls\t"] {
+        assert!(missing.contains(row), "{missing}");
+    }
+
+    // Again: nothing to do. Otherwise: refused, then made with --force.
+    let again = run(collection.path(), &out, &["--group-folder", "--group-split", "--seed", "3"]);
+    assert!(said(&again).contains("already") && again.status.success());
+    let other = run(collection.path(), &out, &["--group-folder", "--group-split", "--seed", "4", "--top", "1"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(said(&other).contains("changed: split, top") && said(&other).contains("--force"), "{}", said(&other));
+    done(run(collection.path(), &out, &["--top", "1", "--force"]));
+    assert_eq!(Dataset::open(&out).unwrap().vocabulary(), ["common"]);
+}
+
+#[test]
+fn killed_or_stopped_and_run_again_gives_the_same_bytes() {
+    let collection = collection();
+    let whole = collection.path().join("whole");
+    done(run(collection.path(), &whole, &["--threads", "1"]));
+
+    let stopped = collection.path().join("stopped");
+    let child = started(collection.path(), &stopped, 10);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(Dataset::open(&stopped).is_err());
+    done(run(collection.path(), &stopped, &["--threads", "3"]));
+    same(&whole, &stopped);
+
+    // Spoils the collection, so it comes last.
+    let killed = collection.path().join("killed");
+    let mut child = started(collection.path(), &killed, 20);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(Dataset::open(&killed).is_err());
+    let kept = spoil(collection.path(), &killed);
+    assert!((20..SONGS as usize).contains(&kept), "{kept}");
+    done(run(collection.path(), &killed, &["--threads", "3"]));
+    same(&whole, &killed);
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_can_be_gone_on_from() {
+    let collection = collection();
+    let whole = collection.path().join("whole");
+    done(run(collection.path(), &whole, &[]));
+    let out = collection.path().join("out");
+    // A limit on the size of files, in blocks of 512 bytes, with its signal ignored, fails writes as a
+    // full disk does: first less than a song (44,100 bytes), then more than that and less than all.
+    for limit in [40, 2000] {
+        let inner = command(collection.path(), &out, &[]);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")])
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        let output = shell.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains("cannot write") && said(&output).contains("Make room"), "{}", said(&output));
+        assert!(Dataset::open(&out).is_err());
+    }
+    done(run(collection.path(), &out, &[]));
+    same(&whole, &out);
+}
+
+#[test]
+fn nothing_outside_is_opened_and_bad_files_are_listed() {
+    let collection = collection();
+    let at = collection.path();
+    let audio = at.join("audio");
+    wav(&at.join("outside/secret.wav"), 90);
+    std::os::unix::fs::symlink(at.join("outside/secret.wav"), audio.join("escape.wav")).unwrap();
+    std::os::unix::fs::symlink(at.join("outside"), audio.join("linked")).unwrap();
+    std::os::unix::fs::symlink(audio.join("album 1/söng-1.wav"), audio.join("inside.wav")).unwrap();
+    std::os::unix::fs::symlink(at.join("nothing.wav"), audio.join("dangling.wav")).unwrap();
+    fs::write(audio.join("empty.mp3"), "").unwrap();
+    fs::write(audio.join("text.ogg"), "no audio at all\n").unwrap();
+    let (out, errors) = (at.join("out"), at.join("errors.tsv"));
+    let output = run(at, &out, &["--errors", errors.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let d = Dataset::open(&out).unwrap();
+    assert_eq!(d.songs(), 126);
+    assert_eq!(d.wave(d.find("inside.wav").unwrap()), d.wave(d.find("album 1/söng-1.wav").unwrap()));
+    assert!(d.find("secret").is_err() && d.find("escape").is_err());
+    let listed = fs::read_to_string(&errors).unwrap();
+    assert_eq!(listed, fs::read_to_string(out.join("skipped.tsv")).unwrap());
+    for file in ["escape.wav\ta link that leads out", "dangling.wav\t", "empty.mp3\t", "text.ogg\t"] {
+        assert!(listed.contains(file), "{listed}");
+    }
+    assert_eq!(listed.lines().count(), 5, "{listed}");
+
+    let plan = run(at, &at.join("never"), &["--dry-run", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
+    assert_eq!((json["schema"].as_u64(), json["lend_only"].as_u64()), (Some(1), Some(5)));
+    assert!(!at.join("never").exists());
+    let occupied = run(at, &at.join("outside"), &[]);
+    assert_eq!(occupied.status.code(), Some(2));
+    assert!(said(&occupied).contains("not empty"));
+}
