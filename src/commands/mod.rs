@@ -8,6 +8,8 @@ pub mod check;
 pub mod demo;
 pub mod device;
 pub mod devices;
+pub mod bench;
+pub mod check;
 pub mod evaluate;
 pub mod flags;
 pub mod info;
