@@ -83,7 +83,8 @@ pub fn fails(arguments: &[&str], with: i32, says: &[&str]) -> String {
 
 /// A run's log without what depends on the clock.
 pub fn log(run: &Path) -> Vec<Value> {
-    let lines = Log::read(&run.join(files::METRICS)).unwrap();
+    let path = run.join(files::METRICS);
+    let lines = Log::read(&path).unwrap();
     let timeless = |line: tagwalk::error::Result<Value>| {
         let mut line = line.unwrap();
         line.as_object_mut().unwrap().remove("clips_per_second");
