@@ -6,10 +6,7 @@ pub mod bench;
 pub mod check;
 #[cfg(feature = "import")]
 pub mod demo;
-pub mod device;
 pub mod devices;
-pub mod bench;
-pub mod check;
 pub mod evaluate;
 pub mod flags;
 pub mod info;
@@ -41,22 +38,20 @@ pub struct Cli {
 pub enum Command {
     #[cfg(feature = "import")]
     Demo(demo::Args),
-    Check(check::Args),
-    Batches(batches::Args),
-    Evaluate(evaluate::Args),
-    Plan(plan::Args),
-    /// Measure how fast a device runs
-    Bench(bench::Args),
-    Devices(devices::Args),
-    #[cfg(feature = "import")]
-    Tag(tag::Args),
-    Train(train::Args),
-    /// Show where walks from a song go and which tags they bring, beside the exact probabilities
-    Walk(walk::Args),
-    Info(info::Args),
     #[cfg(feature = "import")]
     Prepare(prepare::Args),
+    Info(info::Args),
     Verify(verify::Args),
+    Walk(walk::Args),
+    Train(train::Args),
+    Evaluate(evaluate::Args),
+    #[cfg(feature = "import")]
+    Tag(tag::Args),
+    Devices(devices::Args),
+    Plan(plan::Args),
+    Check(check::Args),
+    Bench(bench::Args),
+    Batches(batches::Args),
 }
 
 /// How a command that did not fail ended.
@@ -73,19 +68,19 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         #[cfg(feature = "import")]
         Command::Demo(args) => demo::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Batches(args) => batches::run(args),
-        Command::Evaluate(args) => evaluate::run(args),
-        Command::Plan(args) => plan::run(args),
-        Command::Bench(args) => bench::run(args),
-        Command::Devices(args) => devices::run(args),
-        #[cfg(feature = "import")]
-        Command::Tag(args) => tag::run(args),
-        Command::Train(args) => train::run(args),
-        Command::Walk(args) => walk::run(args),
-        Command::Info(args) => info::run(args),
         #[cfg(feature = "import")]
         Command::Prepare(args) => prepare::run(args),
+        Command::Info(args) => info::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Walk(args) => walk::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        #[cfg(feature = "import")]
+        Command::Tag(args) => tag::run(args),
+        Command::Devices(args) => devices::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Batches(args) => batches::run(args),
     }
 }

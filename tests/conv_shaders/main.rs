@@ -278,8 +278,10 @@ fn tiled_forward_is_right() {
     forward_is_right(Family::Tiled);
 }
 
-/// z with ties inside windows, its p, dy and coefficients.
-fn upstream(problem: &Problem) -> (Vec<f32>, Vec<usize>, Vec<f32>, Vec<f32>, Vec<f32>) {
+/// What backward is given: z with ties inside windows, the places of its p, p, dy, coefficients.
+type Upstream = (Vec<f32>, Vec<usize>, Vec<f32>, Vec<f32>, Vec<f32>);
+
+fn upstream(problem: &Problem) -> Upstream {
     let conv = &problem.conv;
     let mut z = values(conv.positions() * conv.cout, 21, -1.0, 1.2);
     for n in conv.cout..z.len() {
