@@ -250,11 +250,8 @@ impl PropagationFlags {
 impl TrainFlags {
     /// The configuration of a run on a dataset.
     pub fn config(&self, dataset: &Dataset, device: &Device, choice: Choice) -> Result<Config> {
-        let positive = |flag: &str, good: bool| if good { Ok(()) } else { Err(Error::usage(flag, "must be greater than 0")) };
-        positive("--batch", self.batch > 0)?;
-        positive("--clips-per-song", self.clips_per_song > 0)?;
-        if !self.propagation.lambda.is_finite() || self.propagation.lambda < 0.0 {
-            return Err(Error::usage("--lambda", "must be 0 or more"));
+        if self.clips_per_song == 0 {
+            return Err(Error::usage("--clips-per-song", "must be greater than 0"));
         }
         let schedule =
             Schedule { rule: self.schedule, rate: self.rate, momentum: self.momentum, epochs: self.epochs, steps: self.steps };

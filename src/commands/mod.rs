@@ -14,7 +14,6 @@ pub mod plan;
 #[cfg(feature = "import")]
 pub mod prepare;
 pub mod print;
-pub mod print;
 pub mod report;
 #[cfg(feature = "import")]
 pub mod tag;

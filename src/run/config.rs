@@ -15,8 +15,6 @@ use crate::plan::Settings;
 
 pub const FORMAT: &str = "tagwalk run";
 pub const VERSION: u32 = 1;
-/// Clips a step at most.
-const MOST_CLIPS: usize = 1 << 20;
 /// A configuration longer than this is none of ours.
 const LIMIT: u64 = 64 << 20;
 
@@ -80,10 +78,7 @@ impl<T: DeserializeOwned> Config<T> {
         }
         let config: Config<T> = serde_json::from_slice(text).map_err(|e| format!("is no configuration of a run: {e}"))?;
         config.network.check().map_err(|e| e.to_string())?;
-        let settings = &config.settings;
-        if !(1..=MOST_CLIPS).contains(&settings.batch) || !(settings.lambda >= 0.0 && settings.lambda.is_finite()) {
-            return Err(format!("has steps of {} clips and a supportive term of weight {}", settings.batch, settings.lambda));
-        }
+        config.settings.check().map_err(|e| e.to_string())?;
         if config.vocabulary.len() != config.network.tags {
             return Err(format!("names {} tags for a network of {}", config.vocabulary.len(), config.network.tags));
         }
