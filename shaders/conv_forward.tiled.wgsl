@@ -181,8 +181,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             if l >= 0 && l < i32(LENGTH) {
                 let value = sums[r * QUADS + q];
                 mean += value;
-                for (var e = 0u; WRITE_Z == 1u && e < 4u && o + e < COUT; e++) {
-                    z[Z_AT + (clip * LENGTH + u32(l)) * COUT + o + e] = value[e];
+                for (var e = 0u; e < 4u; e++) {
+                    if WRITE_Z == 1u && o + e < COUT {
+                        z[Z_AT + (clip * LENGTH + u32(l)) * COUT + o + e] = value[e];
+                    }
                 }
             }
         }
@@ -212,8 +214,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 // p of the windows among a thread's rows.
 fn write_windows(clip: u32, own: i32, o: u32, q: u32, sums: ptr<function, array<vec4<f32>, ROWS * QUADS>>) {
     var sign = vec4<f32>();
-    for (var e = 0u; e < 4u && o + e < COUT; e++) {
-        sign[e] = gamma[o + e];
+    for (var e = 0u; e < 4u; e++) {
+        if o + e < COUT {
+            sign[e] = gamma[o + e];
+        }
     }
     for (var inside = 0u; inside < ROWS / POOL; inside++) {
         let begin = own + i32(inside * POOL);
@@ -233,8 +237,10 @@ fn write_windows(clip: u32, own: i32, o: u32, q: u32, sums: ptr<function, array<
             selected = select(selected, value, replaces | vec4(!begun));
             begun = true;
         }
-        for (var e = 0u; e < 4u && o + e < COUT; e++) {
-            p[P_AT + (clip * WINDOWS + window) * COUT + o + e] = selected[e];
+        for (var e = 0u; e < 4u; e++) {
+            if o + e < COUT {
+                p[P_AT + (clip * WINDOWS + window) * COUT + o + e] = selected[e];
+            }
         }
     }
 }
@@ -253,10 +259,12 @@ fn write_statistics(clip: u32, tile: u32, first: i32, o: u32, quad: u32) {
             count += more;
         }
     }
-    for (var e = 0u; e < 4u && o + e < COUT; e++) {
-        let at = PARTIALS_AT + (clip * TILES + tile) * 3u * COUT + o + e;
-        partials[at] = count;
-        partials[at + COUT] = mean[e];
-        partials[at + 2u * COUT] = deviation[e];
+    for (var e = 0u; e < 4u; e++) {
+        if o + e < COUT {
+            let at = PARTIALS_AT + (clip * TILES + tile) * 3u * COUT + o + e;
+            partials[at] = count;
+            partials[at + COUT] = mean[e];
+            partials[at + 2u * COUT] = deviation[e];
+        }
     }
 }

@@ -128,8 +128,9 @@ fn fill_held(clip: u32, first: u32, tap: u32, channel: u32, local: u32) {
         let l = reach / i32(STRIDE);
         let o = channel + 4u * (n % (DEPTH / 4u));
         var quad = vec4<f32>();
-        if reach >= 0 && l * i32(STRIDE) == reach && l < i32(LENGTH) {
-            for (var e = 0u; e < 4u && o + e < COUT; e++) {
+        let reaches = reach >= 0 && l * i32(STRIDE) == reach && l < i32(LENGTH);
+        for (var e = 0u; e < 4u; e++) {
+            if reaches && o + e < COUT {
                 quad[e] = dz(clip, u32(l), o + e);
             }
         }
@@ -201,13 +202,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let j = tile * SPAN + lane * ROWS + r;
         for (var q = 0u; q < QUADS; q++) {
             let i = block * WIDTH + 4u * (q * COLUMNS + column);
+            let sum = da[r * QUADS + q];
             var gradient = vec4<f32>();
-            for (var e = 0u; j < INPUT && e < 4u && i + e < CIN; e++) {
-                if norm[i + e] * below(clip, j, i + e) + norm[CIN + i + e] > 0.0 {
-                    gradient[e] = da[r * QUADS + q][e];
-                }
-                if SOURCE == 2u {
-                    below_dy[BELOW_DY_AT + (clip * INPUT + j) * CIN + i + e] = gradient[e];
+            for (var e = 0u; e < 4u; e++) {
+                if j < INPUT && i + e < CIN {
+                    if norm[i + e] * below(clip, j, i + e) + norm[CIN + i + e] > 0.0 {
+                        gradient[e] = sum[e];
+                    }
+                    if SOURCE == 2u {
+                        below_dy[BELOW_DY_AT + (clip * INPUT + j) * CIN + i + e] = gradient[e];
+                    }
                 }
             }
             da[r * QUADS + q] = gradient;
@@ -220,9 +224,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             var sum = vec4<f32>();
             for (var r = 0u; r < ROWS; r++) {
                 let j = tile * SPAN + lane * ROWS + r;
-                for (var e = 0u; j < INPUT && e < 4u && i + e < CIN; e++) {
-                    sum[e] += da[r * QUADS + q][e] * factor(s, clip, j, i + e);
+                var factors = vec4<f32>();
+                for (var e = 0u; e < 4u; e++) {
+                    if j < INPUT && i + e < CIN {
+                        factors[e] = factor(s, clip, j, i + e);
+                    }
                 }
+                sum += da[r * QUADS + q] * factors;
             }
             lanes[lane * (WIDTH / 4u) + quad] = sum;
         }
@@ -233,8 +241,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var other = 0u; other < LANES; other++) {
                 sum += lanes[other * (WIDTH / 4u) + n];
             }
-            for (var e = 0u; e < 4u && i + e < CIN; e++) {
-                below_partials[PARTIALS_AT + ((clip * TILES + tile) * SUMS + s) * CIN + i + e] = sum[e];
+            for (var e = 0u; e < 4u; e++) {
+                if i + e < CIN {
+                    below_partials[PARTIALS_AT + ((clip * TILES + tile) * SUMS + s) * CIN + i + e] = sum[e];
+                }
             }
         }
         workgroupBarrier();

@@ -178,11 +178,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     for (var r = 0u; r < 4u * ROW_QUADS; r++) {
         let row = band * HEIGHT + 4u * (r / 4u * LANES + lane) + r % 4u;
-        for (var q = 0u; row < ROWS && q < QUADS; q++) {
+        for (var q = 0u; q < QUADS; q++) {
             let o = block * WIDTH + 4u * (q * COLUMNS + column);
             let sum = sums[4u * (r / 4u * QUADS + q) + r % 4u];
-            for (var e = 0u; e < 4u && o + e < COUT; e++) {
-                parts[PARTS_AT + ((clip * SEGMENTS + segment) * ROWS + row) * COUT + o + e] = sum[e];
+            for (var e = 0u; e < 4u; e++) {
+                if row < ROWS && o + e < COUT {
+                    parts[PARTS_AT + ((clip * SEGMENTS + segment) * ROWS + row) * COUT + o + e] = sum[e];
+                }
             }
         }
     }

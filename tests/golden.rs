@@ -142,10 +142,14 @@ fn the_reference_in_f64() {
     }
 }
 
+/// In f32 the reference is only an example of plain sums: it may stray from f64 further than the
+/// problems allow a program, but not far.
 #[test]
 fn the_reference_in_f32() {
     for golden in small() {
-        assert_all(&reference::<f32>(&golden, true));
+        for c in reference::<f32>(&golden, true) {
+            assert!(c.error <= 10.0 * c.bound, "{c}");
+        }
     }
 }
 
@@ -310,7 +314,9 @@ fn the_cpu_device() {
 fn on_vulkan(family: Family) {
     let adapter = gpu::adapters::list().into_iter().min_by_key(|a| a.kind).expect("a Vulkan adapter, software or not");
     let selection = select::Selection { device: select::DeviceKind::Gpu, adapter: Some(adapter.index.to_string()) };
-    let device = gpu::open(&selection).unwrap();
+    // With the shaders' run-time checks; `tests/kernels.rs` runs them as users do, without.
+    let options = gpu::Options { checked: true, ..gpu::Options::default() };
+    let device = gpu::open(&selection).unwrap().with(options);
     println!("{}", adapter.name);
     Subject { load: &|plan| device.load(plan), choice: Choice::gpu(family) }.all();
 }

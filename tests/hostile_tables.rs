@@ -158,7 +158,7 @@ fn a_dataset_with_any_file_changed_opens_or_is_refused() {
                 let _ = (d.name(song), d.wave(song).len(), d.tag_bits(song), d.split(song), d.memberships().row(song));
                 d.group(song).map(|group| d.group_name(group));
             }
-            (0..d.playlists().len()).for_each(|p| drop(d.playlists().row(p)));
+            let _ = (0..d.playlists().len()).map(|p| d.playlists().row(p).len()).sum::<usize>();
             let _ = d.find("c");
         }
         std::fs::write(&names[place], &seeds[place]).unwrap();

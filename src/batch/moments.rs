@@ -53,11 +53,9 @@ impl Moments {
                 }
             }
         }
-        for t in 0..K {
-            self.sums[t] += sums[t];
-            for u in t..K {
-                self.products[t][u] += products[t][u];
-            }
+        self.sums.iter_mut().zip(sums).for_each(|(all, sum)| *all += sum);
+        for (all, row) in self.products.iter_mut().zip(products) {
+            all.iter_mut().zip(row).for_each(|(all, product)| *all += product);
         }
     }
 }

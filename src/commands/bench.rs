@@ -10,6 +10,7 @@ use crate::measure::bench::{self, Bench, Figures};
 use crate::network::family;
 use crate::plan::{Run, Settings};
 
+/// Measure how fast a device runs
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]

@@ -1,12 +1,11 @@
 //! `tagwalk check`: every kernel's cases on the chosen device against the reference. What a user
 //! runs first on a new GPU.
 
-use clap::ValueEnum;
 use serde::Serialize;
 
-use super::device::DeviceArgs;
+use super::flags::{DeviceFlags, describe};
 use super::{Outcome, print};
-use crate::device::{self, Device, gpu};
+use crate::device::{Device, gpu};
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
 use crate::kernels::products::Isa;
@@ -21,32 +20,12 @@ use crate::measure::check::{BOUND, KERNELS, Report, Subject, kernel};
 pub struct Args {
     /// Only this kernel, for example conv_forward
     pub kernel: Option<String>,
+    // Without --family, all that the device has.
     #[command(flatten)]
-    pub device: DeviceArgs,
-    /// Only this family of shaders; both without it
-    #[arg(long, value_name = "FAMILY")]
-    pub family: Option<ShaderFamily>,
+    pub device: DeviceFlags,
     /// One JSON object a kernel and family instead of a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// A family of shaders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ShaderFamily {
-    /// One invocation an output: the obvious one
-    Plain,
-    /// Tiles in registers and workgroup memory
-    Tiled,
-}
-
-impl From<ShaderFamily> for Family {
-    fn from(family: ShaderFamily) -> Family {
-        match family {
-            ShaderFamily::Plain => Family::Plain,
-            ShaderFamily::Tiled => Family::Tiled,
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -73,15 +52,10 @@ pub fn run(args: Args) -> Result<Outcome> {
             Error::usage("KERNEL", format!("there is no kernel '{wrong}'")).help(format!("There are: {}.", KERNELS.join(", ")))
         );
     }
-    let device = device::open(&args.device.selection())?;
-    print::note(format!("checking on {}", device.name()));
-    let choices: Vec<Choice> = match (&device, args.family) {
-        (Device::Cpu, Some(_)) => {
-            return Err(Error::usage("--family", "is of shaders, but the device is the CPU")
-                .help("Name a GPU with --adapter; `tagwalk devices` lists them."));
-        }
+    let (device, choice) = args.device.open()?;
+    let choices = match (&device, args.device.family) {
+        (_, Some(_)) => vec![choice],
         (Device::Cpu, None) => Isa::available().into_iter().map(Choice::native).collect(),
-        (Device::Gpu(_), Some(family)) => vec![Choice::gpu(family.into())],
         (Device::Gpu(_), None) => vec![Choice::gpu(Family::Plain), Choice::gpu(Family::Tiled)],
     };
 
@@ -90,7 +64,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut table = Table::new(&columns);
     let mut outcome = Outcome::Done;
     for choice in choices {
-        let family = family_name(&choice);
+        let family = describe(&choice);
         let subject = match &device {
             Device::Cpu => Subject { choice, alone: &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs)) },
             Device::Gpu(gpu) => Subject { choice, alone: &|kernel, inputs| gpu::run_alone(gpu, kernel, inputs) },
@@ -104,9 +78,9 @@ pub fn run(args: Args) -> Result<Outcome> {
                 print::note(format!("{} {family}, case {}: {} {:.1e} ({})", report.kernel, f.case, f.what, f.error, f.shape));
             }
             if args.json {
-                print::json(&line(device.name(), &family, &report))?;
+                print::json(&line(device.name(), family, &report))?;
             } else {
-                row(&mut table, &family, &report);
+                row(&mut table, family, &report);
             }
         }
     }
@@ -115,14 +89,6 @@ pub fn run(args: Args) -> Result<Outcome> {
         print::line(format!("relative L2 errors; the bound is {BOUND:.0e}"))?;
     }
     Ok(outcome)
-}
-
-/// A family's name as it stands in a run's configuration.
-pub fn family_name(choice: &Choice) -> String {
-    match &choice.family {
-        Family::Native(isa) => format!("{isa:?}").to_lowercase(),
-        other => format!("{other:?}").to_lowercase(),
-    }
 }
 
 fn line<'a>(device: &'a str, family: &'a str, report: &Report) -> Line<'a> {

@@ -6,22 +6,20 @@ pub mod bench;
 pub mod check;
 #[cfg(feature = "import")]
 pub mod demo;
-pub mod device;
 pub mod devices;
 pub mod evaluate;
 pub mod flags;
+pub mod info;
 pub mod plan;
+#[cfg(feature = "import")]
+pub mod prepare;
 pub mod print;
 pub mod report;
 #[cfg(feature = "import")]
 pub mod tag;
 pub mod train;
-pub mod walk;
-pub mod info;
-#[cfg(feature = "import")]
-pub mod prepare;
-pub mod print;
 pub mod verify;
+pub mod walk;
 
 use clap::{Parser, Subcommand};
 
@@ -39,22 +37,20 @@ pub struct Cli {
 pub enum Command {
     #[cfg(feature = "import")]
     Demo(demo::Args),
-    Check(check::Args),
-    Batches(batches::Args),
-    Evaluate(evaluate::Args),
-    Plan(plan::Args),
-    /// Measure how fast a device runs
-    Bench(bench::Args),
-    Devices(devices::Args),
-    #[cfg(feature = "import")]
-    Tag(tag::Args),
-    Train(train::Args),
-    /// Show where walks from a song go and which tags they bring, beside the exact probabilities
-    Walk(walk::Args),
-    Info(info::Args),
     #[cfg(feature = "import")]
     Prepare(prepare::Args),
+    Info(info::Args),
     Verify(verify::Args),
+    Walk(walk::Args),
+    Train(train::Args),
+    Evaluate(evaluate::Args),
+    #[cfg(feature = "import")]
+    Tag(tag::Args),
+    Devices(devices::Args),
+    Plan(plan::Args),
+    Check(check::Args),
+    Bench(bench::Args),
+    Batches(batches::Args),
 }
 
 /// How a command that did not fail ended.
@@ -71,19 +67,19 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         #[cfg(feature = "import")]
         Command::Demo(args) => demo::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Batches(args) => batches::run(args),
-        Command::Evaluate(args) => evaluate::run(args),
-        Command::Plan(args) => plan::run(args),
-        Command::Bench(args) => bench::run(args),
-        Command::Devices(args) => devices::run(args),
-        #[cfg(feature = "import")]
-        Command::Tag(args) => tag::run(args),
-        Command::Train(args) => train::run(args),
-        Command::Walk(args) => walk::run(args),
-        Command::Info(args) => info::run(args),
         #[cfg(feature = "import")]
         Command::Prepare(args) => prepare::run(args),
+        Command::Info(args) => info::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Walk(args) => walk::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        #[cfg(feature = "import")]
+        Command::Tag(args) => tag::run(args),
+        Command::Devices(args) => devices::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Batches(args) => batches::run(args),
     }
 }

@@ -2,13 +2,12 @@
 
 use serde::Serialize;
 
-use super::check::{ShaderFamily, family_name};
-use super::device::{DeviceArgs, network};
+use super::flags::{DeviceFlags, FamilyName, NetworkFlags, describe};
 use super::{Outcome, print};
-use crate::device::{self, Device};
+use crate::device::Device;
+use crate::device::select::DeviceKind;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
-use crate::kernels::products::Isa;
 use crate::kernels::{Access, Choice, Family};
 use crate::network::Network;
 use crate::plan::{Plan, Run, Settings, memory, training};
@@ -19,23 +18,17 @@ use crate::plan::{Plan, Run, Settings, memory, training};
 /// as the textbook does, two a multiply-add.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// A family member (3^9, 3^5-81, 2^13, ...) or a JSON file with a table of layers
-    #[arg(long, value_name = "NAME|FILE", default_value = crate::network::family::RELEASED)]
-    pub network: String,
+    #[command(flatten)]
+    pub network: NetworkFlags,
     /// Clips a step
     #[arg(long, value_name = "B", default_value_t = 23)]
     pub batch: usize,
-    /// Tags; 50 where the network does not say
-    #[arg(long, value_name = "T")]
-    pub tags: Option<usize>,
-    /// Samples a clip, with 'same' pooling where that is not the network's own length
-    #[arg(long, value_name = "SAMPLES")]
-    pub clip: Option<usize>,
+    /// Tags
+    #[arg(long, value_name = "T", default_value_t = 50)]
+    pub tags: usize,
+    // With --family plain or tiled and no device named, none is opened.
     #[command(flatten)]
-    pub device: DeviceArgs,
-    /// Plan for this family of shaders without opening a device
-    #[arg(long, value_name = "FAMILY", conflicts_with_all = ["device", "adapter"])]
-    pub family: Option<ShaderFamily>,
+    pub device: DeviceFlags,
     /// Memory, in MiB, that the largest batch is found for
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     pub memory: usize,
@@ -97,17 +90,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     if !(1..=1 << 20).contains(&args.batch) {
         return Err(Error::usage("--batch", "must be between 1 and 1048576"));
     }
-    let network = network(&args.network, args.tags, args.clip)?;
-    let opened = match args.family {
-        Some(_) => None,
-        None => Some(device::open(&args.device.selection())?),
-    };
-    let (choice, largest_tensor) = match (&opened, args.family) {
-        (_, Some(family)) => (Choice::gpu(family.into()), usize::MAX),
-        (Some(Device::Gpu(gpu)), _) => {
-            (Choice::gpu(Family::Tiled), usize::try_from(gpu.adapter.max_buffer).unwrap_or(usize::MAX))
-        }
-        _ => (Choice::native(Isa::detect()), usize::MAX),
+    let network = args.network.build(args.tags)?;
+    let (device, choice) = choose(&args.device)?;
+    let largest_tensor = match &device {
+        Some(Device::Gpu(gpu)) => usize::try_from(gpu.adapter.max_buffer).unwrap_or(usize::MAX),
+        _ => usize::MAX,
     };
     let planned = |batch| plan_of(&network, batch, &choice);
     let plan = planned(args.batch)?;
@@ -116,12 +103,11 @@ pub fn run(args: Args) -> Result<Outcome> {
         let largest = plan.tensors.iter().map(|t| t.bytes()).max().unwrap_or(0);
         Ok(footprint(&plan, &choice) <= args.memory << 20 && largest <= largest_tensor)
     };
-    let family = family_name(&choice);
     let whole = Whole {
         kind: "plan",
-        network: &args.network,
-        device: opened.as_ref().map_or("none", Device::name),
-        family: &family,
+        network: &args.network.network,
+        device: device.as_ref().map_or("no device", Device::name),
+        family: describe(&choice),
         batch: args.batch,
         tags: network.tags,
         clip: network.clip_length,
@@ -141,6 +127,19 @@ pub fn run(args: Args) -> Result<Outcome> {
         tables(&plan, &whole)?
     }
     Ok(Outcome::Done)
+}
+
+/// The device and the kernels; shaders can be planned for without a device.
+fn choose(flags: &DeviceFlags) -> Result<(Option<Device>, Choice)> {
+    if flags.device == DeviceKind::Auto && flags.adapter.is_none() {
+        match flags.family {
+            Some(FamilyName::Plain) => return Ok((None, Choice::gpu(Family::Plain))),
+            Some(FamilyName::Tiled) => return Ok((None, Choice::gpu(Family::Tiled))),
+            _ => {}
+        }
+    }
+    let (device, choice) = flags.open()?;
+    Ok((Some(device), choice))
 }
 
 fn plan_of(network: &Network, batch: usize, choice: &Choice) -> Result<Plan> {

@@ -12,6 +12,7 @@ use crate::format::table::{Align, Table, visible};
 use crate::playlists::{Exact, Lend, Options, Reading, Tags, UntaggedLenders, Walks};
 use crate::random::{Purpose, generator};
 
+/// Show where walks from a song go and which tags they bring, beside the exact probabilities
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The dataset's folder

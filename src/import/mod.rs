@@ -4,6 +4,7 @@ pub mod audio;
 pub mod groups;
 pub mod names;
 pub mod playlists;
+pub mod prepare;
 pub mod splits;
 pub mod table;
 pub mod tags;

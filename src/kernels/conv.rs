@@ -189,7 +189,7 @@ pub fn cases() -> Vec<Case> {
         below.map(|(clips, input, channels, taps, pool)| Case::new(clips, input, layer(channels, taps, pool), Source::Below)),
     );
     // clips, samples, channels, [taps, ...], pooling: the wave, read by a stored first layer.
-    let wave: [(usize, usize, usize, [usize; 4], (usize, PoolMode)); 7] = [
+    let wave = [
         (3, 306, 5, [9, 9, 0, 0], (1, Valid)),
         (2, 1215, 16, [81, 81, 0, 0], (1, Valid)),
         (1, 270, 33, [27, 27, 0, 0], (1, Valid)),
@@ -200,11 +200,11 @@ pub fn cases() -> Vec<Case> {
     ];
     all.extend(wave.map(|(clips, input, cout, taps, pool)| {
         // A pair more than is needed: reading on past a clip must be seen.
-        let source = Source::Wave { stride: input.next_multiple_of(2) + 2 };
+        let source = Source::Wave { stride: usize::next_multiple_of(input, 2) + 2 };
         Case::new(clips, input, layer([1, cout], taps, pool), source)
     }));
     // clips, samples, layer 1's [taps, stride, zeros before, after], channels, layer 2's taps, pooling
-    let first: [(usize, usize, [usize; 4], [usize; 2], [usize; 4], (usize, PoolMode)); 11] = [
+    let first = [
         (3, 81, [3, 3, 0, 0], [4, 4], [3, 1, 1, 1], (3, Valid)),
         (2, 100, [3, 3, 0, 0], [5, 7], [3, 1, 1, 1], (3, Same)),
         (4, 46, [3, 3, 1, 1], [6, 6], [2, 1, 0, 1], (2, Valid)),
@@ -220,7 +220,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(first.map(|(clips, samples, reads, [middle, cout], taps, pool)| {
         let below = layer([1, middle], reads, (1, Valid));
         let input = below.conv_length(samples).expect("cases are long enough");
-        let source = Source::FirstLayer { layer: below, samples, stride: samples.next_multiple_of(2) };
+        let source = Source::FirstLayer { layer: below, samples, stride: usize::next_multiple_of(samples, 2) };
         Case::new(clips, input, layer([middle, cout], taps, pool), source)
     }));
     all

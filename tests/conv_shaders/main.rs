@@ -1,6 +1,6 @@
 //! The convolution's shaders, both families, on a Vulkan adapter (software Vulkan will do) with all
-//! run-time checks on, against plain loops in f64: odd shapes, negative and zero gammas, ties, ranges
-//! of clips. Relative errors are L2.
+//! run-time checks on, against plain loops in f64, in the shapes that `check` has not: far paddings, many
+//! taps, large windows, ties, optional outputs, ranges of clips. Relative errors are L2.
 
 mod plain;
 
@@ -46,36 +46,17 @@ fn cases() -> Vec<Case> {
     type Row = (usize, usize, [usize; 2], usize, usize, [usize; 2], usize, PoolMode, Reads);
     let rows: &[Row] = &[
         // clips, input, [cin, cout], kernel, stride, padding, pool, mode, reads
-        (3, 81, [1, 4], 3, 3, [0, 0], 1, Valid, Wave),
         (2, 100, [1, 5], 3, 3, [0, 1], 3, Same, Wave),
-        (2, 77, [1, 7], 4, 2, [1, 1], 2, Ceil, Wave),
-        (2, 306, [1, 6], 9, 9, [0, 0], 3, Valid, Wave),
         (1, 500, [1, 70], 81, 81, [0, 0], 1, Valid, Wave),
         (2, 83, [1, 33], 5, 1, [4, 3], 4, Same, Wave),
-        (3, 81, [4, 5], 3, 1, [1, 1], 3, Valid, First(3, 3, [0, 0])),
-        (2, 100, [6, 7], 3, 1, [1, 1], 3, Same, First(3, 3, [0, 1])),
-        (2, 64, [4, 6], 2, 1, [0, 1], 2, Same, First(2, 2, [1, 1])),
         (2, 103, [66, 9], 3, 2, [2, 0], 3, Ceil, First(9, 4, [3, 8])),
-        (1, 200, [5, 70], 3, 1, [1, 1], 1, Valid, First(3, 3, [1, 1])),
         (3, 27, [4, 8], 3, 1, [1, 1], 3, Valid, Below),
-        (2, 28, [5, 7], 3, 1, [1, 1], 3, Same, Below),
         (2, 29, [7, 5], 3, 1, [1, 1], 3, Ceil, Below),
-        (2, 29, [7, 5], 3, 1, [1, 1], 3, Valid, Below),
-        (1, 1, [1, 1], 1, 1, [0, 0], 1, Valid, Below),
-        (2, 1, [17, 19], 1, 1, [0, 0], 1, Valid, Below),
-        (2, 1, [9, 70], 3, 1, [1, 1], 1, Valid, Below),
         (2, 2, [3, 130], 3, 1, [1, 1], 2, Same, Below),
-        (1, 130, [70, 66], 3, 1, [1, 1], 3, Same, Below),
-        (2, 60, [6, 6], 2, 1, [0, 1], 2, Valid, Below),
-        (2, 61, [6, 6], 4, 1, [1, 2], 4, Same, Below),
-        (2, 62, [6, 6], 5, 1, [2, 2], 5, Same, Below),
         (2, 63, [6, 6], 5, 3, [4, 4], 3, Same, Below),
-        (2, 63, [6, 6], 2, 3, [0, 0], 3, Ceil, Below),
         (3, 50, [9, 11], 3, 2, [1, 1], 1, Valid, Below),
         (1, 200, [3, 4], 40, 1, [20, 19], 7, Same, Below),
         (1, 150, [3, 4], 3, 1, [1, 1], 30, Same, Below),
-        (1, 40, [3, 4], 3, 1, [1, 1], 16, Valid, Below),
-        (5, 33, [20, 12], 3, 1, [1, 1], 3, Same, Below),
         (9, 7, [7, 3], 3, 1, [1, 1], 3, Valid, Below),
     ];
     let case = |&(clips, input, [cin, cout], kernel, stride, padding, pool, mode, reads): &Row| {
@@ -269,7 +250,7 @@ fn forward_is_right(family: Family) {
         worst = worst.max(close(&case, "variance", &variance, &variances));
 
         // What is not asked for changes nothing in what is: a pooled layer and one without.
-        if (case.cin, case.cout) != (5, 70) && (case.cin, case.cout) != (7, 5) {
+        if (case.cin, case.cout) != (9, 11) && (case.cin, case.cout) != (7, 5) {
             continue;
         }
         for (keep_z, statistics) in [(false, false), (true, false), (false, true)] {
@@ -297,8 +278,10 @@ fn tiled_forward_is_right() {
     forward_is_right(Family::Tiled);
 }
 
-/// z with ties inside windows, its p, dy and coefficients.
-fn upstream(problem: &Problem) -> (Vec<f32>, Vec<usize>, Vec<f32>, Vec<f32>, Vec<f32>) {
+/// What backward is given: z with ties inside windows, the places of its p, p, dy, coefficients.
+type Upstream = (Vec<f32>, Vec<usize>, Vec<f32>, Vec<f32>, Vec<f32>);
+
+fn upstream(problem: &Problem) -> Upstream {
     let conv = &problem.conv;
     let mut z = values(conv.positions() * conv.cout, 21, -1.0, 1.2);
     for n in conv.cout..z.len() {
@@ -408,5 +391,5 @@ fn ranges_of_clips_change_no_bit() {
             }
         }
     }
-    assert!(split >= 40, "only {split} of the calls were split");
+    assert!(split >= 20, "only {split} of the calls were split");
 }
