@@ -11,7 +11,7 @@ use tagwalk::kernels::reference::step::{Batch, Moments, Rules, State, evaluate, 
 use tagwalk::kernels::reference::{Labels, Real, Shape, convolution, patches, sigmoid};
 use tagwalk::kernels::{Choice, Family};
 use tagwalk::network::Parameters;
-use tagwalk::plan::build::names;
+use tagwalk::plan::names;
 use tagwalk::plan::{Plan, Run, Settings, training};
 
 const EVALUATED: usize = 4;
