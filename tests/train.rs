@@ -76,7 +76,8 @@ fn a_run_that_blows_up_stops_and_keeps_its_last_good_checkpoint() {
     let (folder, data) = with_dataset(48);
     for rate in ["1e8", "1e20", "1e38"] {
         let run = folder.path().join(rate);
-        let said = fails(&train(&data, &run, &["--rate", rate, "--steps", "500", "--checkpoint-steps", "1"]), 2, &["is not finite"]);
+        let said =
+            fails(&train(&data, &run, &["--rate", rate, "--steps", "500", "--checkpoint-steps", "1"]), 2, &["is not finite"]);
         let error = said.lines().rfind(|l| l.contains("is not finite")).unwrap();
         // Which tensor, by its name in the checkpoint, or which loss.
         let named = ["the loss (own ", "validation loss", ".weight", ".bias"].iter().any(|what| error.contains(what));
@@ -141,8 +142,10 @@ fn drop_flag<'a>(arguments: &[&'a str], flag: &str) -> Vec<&'a str> {
 fn the_configuration_holds_what_decides() {
     let (folder, data) = with_dataset(48);
     let run = folder.path().join("run");
-    let flags = ["--steps", "12", "--rate", "0.02", "--momentum", "0.8", "--seed", "7", "--clips-per-song", "2", "--mode", "expected"];
-    let more = ["--range", "0.6", "--lambda", "0.5", "--dropout", "0.25", "--heads", "2", "--schedule", "fixed", "--exclude-self"];
+    let flags =
+        ["--steps", "12", "--rate", "0.02", "--momentum", "0.8", "--seed", "7", "--clips-per-song", "2", "--mode", "expected"];
+    let more =
+        ["--range", "0.6", "--lambda", "0.5", "--dropout", "0.25", "--heads", "2", "--schedule", "fixed", "--exclude-self"];
     let flags = [&flags[..], &more].concat();
     succeeds(&train(&data, &run, &flags));
     let text: Value = serde_json::from_slice(&std::fs::read(run.join(files::CONFIG)).unwrap()).unwrap();
