@@ -422,7 +422,7 @@ impl<'a> Builder<'a> {
                 self.plan.call(section, label, kernel, &views);
                 return;
             };
-            let coefficients = self.temporary(format!("coefficients {}", i + 1), &[3, conv.cout]);
+            let coefficients = self.temporary(format!("coefficients {}", i + 1), &[4, conv.cout]);
             let coefficients = self.plan.view(coefficients);
             self.plan.call(section, label, kernel, &[sums, norm, affine[0], affine[1], coefficients]);
 

@@ -1,0 +1,181 @@
+"""Does tagwalk learn what PyTorch learns? The same weights, batches and rates, computed twice.
+
+    learning.py losses BATCHES DATASET METRICS       200 steps: losses of tagwalk, PyTorch float32 and float64
+    learning.py train BATCHES DATASET OUT.npy        PyTorch trains all steps; its probabilities of the test songs
+    learning.py compare TABLE                        rows `seed, PyTorch.npy, tagwalk.npy, truth.npy`: paired AUC
+
+BATCHES is what `tagwalk batches` wrote, DATASET what `tagwalk prepare` made, METRICS a run's metrics.jsonl.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from samplecnn import SampleCNN, losses
+
+MIN_POSITIVES = 5
+
+
+class Dataset:
+    """A prepared dataset: int16 waves in shards, tag bits, splits."""
+
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        self.vocabulary = json.loads((folder / "manifest.json").read_text())["vocabulary"]
+        self.audio = np.load(folder / "audio.npy")
+        self.waves = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("waves-*.npy"))]
+        self.splits = np.load(folder / "splits.npy")
+        bits = np.unpackbits(np.load(folder / "tags.npy"), axis=1, bitorder="little")
+        self.tags = bits[:, : len(self.vocabulary)]
+
+    def cut(self, song, start, length):
+        """Samples from `start` on, then silence."""
+        shard, first, samples = self.audio[song]
+        clip = np.zeros(length, np.int16)
+        there = self.waves[shard][int(first + min(start, samples)) : int(first + min(start + length, samples))]
+        clip[: len(there)] = there
+        return clip
+
+    def test_songs(self):
+        return [song for song in range(len(self.audio)) if self.splits[song] == 3 and self.audio[song, 2] > 0]
+
+
+class Batches:
+    """A run's steps as `tagwalk batches` wrote them."""
+
+    def __init__(self, folder, dataset):
+        folder = pathlib.Path(folder)
+        self.config = json.loads((folder / "config.json").read_text())
+        self.network, self.size = self.config["network"], self.config["settings"]["batch"]
+        assert self.network["heads"] == 1 and self.config["settings"]["mean"], "one head and the mean loss only"
+        assert self.config["settings"]["unbiased_variance"], "PyTorch's running variance is the unbiased one"
+        self.initial = load_file(folder / "initial.safetensors")
+        names = ["clips", "own", "propagated", "weights", "keep", "rates"]
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        self.rates = arrays.pop("rates")
+        self.arrays = {name: array.reshape(len(self.rates), -1, array.shape[1]) for name, array in arrays.items()}
+        self.dataset = dataset
+
+    def step(self, at, dtype):
+        part = {name: array[at] for name, array in self.arrays.items()}
+        length = self.network["clip_length"]
+        clips = np.stack([self.dataset.cut(song, start, length) for song, start in part["clips"]])
+        keep = 1 - self.network["dropout"]
+        mask = torch.from_numpy(part["keep"] / keep).to(dtype)
+        labels = [torch.from_numpy(np.array(part[name])).to(dtype) for name in ("own", "propagated", "weights")]
+        return torch.from_numpy(clips).to(dtype) / 32768, mask, labels
+
+
+def train(batches, steps, dtype, note=lambda *_: None):
+    """Trains from the given weights; the network and [step, 2] losses, own and propagated."""
+    net = SampleCNN(batches.network)
+    missing = net.load_state_dict(batches.initial, strict=False)
+    assert not missing.unexpected_keys and all("num_batches" in key for key in missing.missing_keys), missing
+    net.to(dtype).train()
+    momentum = batches.config["train"]["schedule"]["momentum"]
+    weight = batches.config["settings"]["lambda"]
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.0, momentum=momentum, nesterov=True)
+    seen = []
+    for at in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = float(np.float32(batches.rates[at]))
+        wave, mask, (own, propagated, weights) = batches.step(at, dtype)
+        optimizer.zero_grad(set_to_none=True)
+        first, second = losses(net(wave, mask), own, propagated, weights)
+        (first + weight * second).backward()
+        optimizer.step()
+        seen.append((first.item(), second.item()))
+        note(at, *seen[-1])
+    return net, np.array(seen)
+
+
+def probabilities(net, dataset):
+    """[test song, tag]: the mean over a song's consecutive segments, at least one."""
+    net.eval()
+    length = net.network["clip_length"]
+    rows = []
+    with torch.inference_mode():
+        for song in dataset.test_songs():
+            count = max(1, int(dataset.audio[song, 2]) // length)
+            clips = np.stack([dataset.cut(song, i * length, length) for i in range(count)])
+            wave = torch.from_numpy(clips).float() / 32768
+            rows.append(torch.sigmoid(net(wave, torch.ones(()))).mean(0).numpy())
+    return np.stack(rows)
+
+
+def auc(scores, truth):
+    """Macro ROC-AUC over tags with at least MIN_POSITIVES positives (and a negative), ties counted half."""
+    each = []
+    for score, true in zip(scores.T, truth.T.astype(bool)):
+        if true.sum() >= MIN_POSITIVES and not true.all():
+            wins = (score[true][:, None] > score[~true]) + 0.5 * (score[true][:, None] == score[~true])
+            each.append(wins.mean())
+    return float(np.mean(each))
+
+
+def compare_losses(folder, data, metrics, steps=200):
+    batches = Batches(folder, Dataset(data))
+    with open(metrics) as file:
+        lines = [json.loads(line) for line in file]
+    ours = np.array([(line["own"], line["propagated"]) for line in lines if line.get("kind") == "step"])[:steps]
+    assert len(ours) == steps, f"{metrics} has {len(ours)} steps"
+    _, single = train(batches, steps, torch.float32)
+    _, double = train(batches, steps, torch.float64)
+    weight = batches.config["settings"]["lambda"]
+    total = lambda parts: parts[:, 0] + weight * parts[:, 1]
+    exact = total(double)
+    error = {"tagwalk": np.abs(total(ours) - exact) / exact, "pytorch_f32": np.abs(total(single) - exact) / exact}
+    ends = [n for n in (1, 10, 50, 100, 150, 200) if n <= steps]
+    table = [{"steps": n, **{name: float(e[:n].max()) for name, e in error.items()}} for n in ends]
+    print(json.dumps({"reference": f"PyTorch {torch.__version__} float64", "largest_relative_error": table,
+                      "loss": [float(v) for v in exact[[0, steps // 2, steps - 1]]]}))
+    # Training amplifies rounding: two float32 programs part exponentially, however right they are. So
+    # the bound grows with what PyTorch's own float32 has lost against float64 by then.
+    worst = max(row["tagwalk"] / max(row["pytorch_f32"], 1e-6) for row in table)
+    print(f"tagwalk's error is at most {worst:.2f} times PyTorch float32's; the bound is 4", file=sys.stderr)
+    return worst <= 4
+
+
+def compare_runs(table):
+    rows = []
+    with open(table) as file:
+        for line in file:
+            seed, *paths = line.split("\t")
+            peer, ours, truth = (np.load(path.strip()) for path in paths)
+            rows.append({"seed": int(seed), "pytorch": auc(peer, truth), "tagwalk": auc(ours, truth)})
+            print(json.dumps(rows[-1]))
+    difference = np.array([row["tagwalk"] - row["pytorch"] for row in rows])
+    # Student's t, 97.5 %, by degrees of freedom.
+    t = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228}[len(rows) - 1]
+    half = t * difference.std(ddof=1) / len(rows) ** 0.5
+    low, high = difference.mean() - half, difference.mean() + half
+    print(json.dumps({"seeds": len(rows), "difference": difference.mean(), "low": low, "high": high, "bound": 0.02}))
+    return -0.02 <= low and high <= 0.02
+
+
+def main():
+    torch.manual_seed(0)
+    command, *rest = sys.argv[1:] or [""]
+    if command == "losses" and len(rest) == 3:
+        sys.exit(0 if compare_losses(*rest) else 1)
+    if command == "train" and len(rest) == 3:
+        dataset = Dataset(rest[1])
+        batches = Batches(rest[0], dataset)
+        steps = len(batches.rates)
+        say = lambda at, own, lent: (at + 1) % 100 or print(f"step {at + 1}: own {own:.4f}, propagated {lent:.4f}", file=sys.stderr)
+        net, _ = train(batches, steps, torch.float32, say)
+        np.save(rest[2], probabilities(net, dataset))
+        songs = dataset.test_songs()
+        np.save(pathlib.Path(rest[2]).with_name("truth.npy"), dataset.tags[songs])
+        return
+    if command == "compare" and len(rest) == 1:
+        sys.exit(0 if compare_runs(*rest) else 1)
+    sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

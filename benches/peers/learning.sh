@@ -1,0 +1,39 @@
+#!/bin/sh
+# Learning, not only arithmetic: tagwalk and PyTorch train the small family member from the same
+# weights on the same batches. First the losses of 200 steps, then test AUC over some seeds.
+#
+#     benches/peers/learning.sh DATASET [FOLDER]     FOLDER gets runs, batches and results
+#
+# Variables: PYTHON (with torch, numpy, safetensors), SEEDS, STEPS, FLAGS (of `tagwalk train`).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/../..
+data=$1
+out=${2:-$root/target/learning}
+python=${PYTHON:-python3}
+seeds=${SEEDS:-0 1 2 3 4 5 6 7} steps=${STEPS:-696}
+flags="--network 3^5-81 --rate 0.05 --schedule fixed --running-variance unbiased ${FLAGS:---mode walk --exclude-self --remove 0.8}"
+
+cargo build --release --manifest-path "$root/Cargo.toml"
+tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
+mkdir -p "$out"
+
+echo "losses of 200 steps" >&2
+rm -rf "$out/losses" "$out/losses-batches"
+"$tagwalk" train "$data" --out "$out/losses" $flags --steps 200 --seed 0 --device cpu --quiet
+"$tagwalk" batches "$data" --out "$out/losses-batches" $flags --steps 200 --seed 0
+"$python" "$here/learning.py" losses "$out/losses-batches" "$data" "$out/losses/metrics.jsonl" | tee "$out/losses.json"
+
+table=$out/runs.tsv
+: >"$table"
+for seed in $seeds; do
+    echo "seed $seed" >&2
+    run=$out/run-$seed batches=$out/batches-$seed
+    rm -rf "$run" "$batches"
+    "$tagwalk" train "$data" --out "$run" $flags --steps "$steps" --seed "$seed" --device cpu --quiet
+    "$tagwalk" evaluate "$run" --weights last --device cpu --json >"$run/evaluate.json"
+    "$tagwalk" batches "$data" --out "$batches" $flags --steps "$steps" --seed "$seed"
+    "$python" "$here/learning.py" train "$batches" "$data" "$batches/pytorch.npy"
+    printf '%s\t%s\t%s\t%s\n' "$seed" "$batches/pytorch.npy" "$run/probabilities-test.npy" "$batches/truth.npy" >>"$table"
+done
+"$python" "$here/learning.py" compare "$table" | tee "$out/seeds.jsonl"
