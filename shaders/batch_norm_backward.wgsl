@@ -1,5 +1,5 @@
 // dbeta = Σ dy, dgamma = Σ dy·(p − mean)·r over all tiles; and what dz is made of:
-// coefficients = (s, c0, c1), c1 = −s·r·dgamma/N, c0 = −s·dbeta/N − c1·mean.
+// coefficients = (s, c0, c1, mean), c1 = −s·r·dgamma/N, c0 = −s·dbeta/N.
 //
 // A workgroup owns WIDE channels. DEEP invocations share a channel: each adds up every DEEP-th
 // tile, then a tree joins them.
@@ -14,7 +14,7 @@ const DEEP: u32 = 32u;
 @group(0) @binding(1) var<storage, read> norm: array<f32>; // [4, channel]
 @group(0) @binding(2) var<storage, read_write> gamma_gradient: array<f32>;
 @group(0) @binding(3) var<storage, read_write> beta_gradient: array<f32>;
-@group(0) @binding(4) var<storage, read_write> coefficients: array<f32>; // [3, channel]
+@group(0) @binding(4) var<storage, read_write> coefficients: array<f32>; // [4, channel]
 
 var<workgroup> parts: array<vec2<f32>, WIDE * DEEP>;
 
@@ -46,7 +46,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         beta_gradient[c] = dbeta;
         gamma_gradient[c] = dgamma;
         coefficients[c] = s;
-        coefficients[C + c] = -s * dbeta / POSITIONS - c1 * mean;
+        coefficients[C + c] = -s * dbeta / POSITIONS;
         coefficients[2u * C + c] = c1;
+        coefficients[3u * C + c] = mean;
     }
 }

@@ -82,11 +82,11 @@ fn factor(sum: u32, clip: u32, j: u32, i: u32) -> f32 {
     return sample(clip, i32(j * FIRST_STRIDE + sum) - i32(FIRST_PAD));
 }
 
-// dz = c0 + c1·z, and s·dy more at the first position of a window whose z is the window's p.
+// dz = c0 + c1·(z − mean), and s·dy more at the first position of a window whose z is the window's p.
 fn dz(clip: u32, l: u32, o: u32) -> f32 {
     let column = Z_AT + clip * LENGTH * COUT + o;
     let value = z[column + l * COUT];
-    let rest = coefficients[COUT + o] + coefficients[2u * COUT + o] * value;
+    let rest = coefficients[COUT + o] + coefficients[2u * COUT + o] * (value - coefficients[3u * COUT + o]);
     let window = (l + LEFT) / POOL;
     if window >= WINDOWS {
         return rest;

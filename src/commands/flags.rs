@@ -31,6 +31,9 @@ pub struct DeviceFlags {
     pub family: Option<FamilyName>,
 }
 
+/// Threads at most: a wrong number must not bring a machine down.
+const THREADS: usize = 4096;
+
 /// `--family`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
@@ -48,6 +51,9 @@ impl DeviceFlags {
     pub fn open(&self) -> Result<(Device, Choice)> {
         let device = device::open(&Selection { device: self.device, adapter: self.adapter.clone() })?;
         let choice = self.choice(&device)?;
+        if self.threads > THREADS {
+            return Err(Error::usage("--threads", format!("{} is more than {THREADS}", self.threads)));
+        }
         if self.threads > 0 {
             // The pool that prepares batches; a second call in one process keeps the first pool.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
@@ -244,19 +250,12 @@ impl PropagationFlags {
 impl TrainFlags {
     /// The configuration of a run on a dataset.
     pub fn config(&self, dataset: &Dataset, device: &Device, choice: Choice) -> Result<Config> {
-        let positive = |flag: &str, good: bool| if good { Ok(()) } else { Err(Error::usage(flag, "must be greater than 0")) };
-        positive("--batch", self.batch > 0)?;
-        positive("--clips-per-song", self.clips_per_song > 0)?;
-        positive("--rate", self.rate > 0.0 && self.rate.is_finite())?;
-        if !(0.0..1.0).contains(&self.momentum) {
-            return Err(Error::usage("--momentum", format!("{} is not in [0, 1)", self.momentum)));
+        if self.clips_per_song == 0 {
+            return Err(Error::usage("--clips-per-song", "must be greater than 0"));
         }
-        if !self.propagation.lambda.is_finite() || self.propagation.lambda < 0.0 {
-            return Err(Error::usage("--lambda", "must be 0 or more"));
-        }
-        if self.schedule == Rule::Fixed && self.steps == 0 {
-            return Err(Error::usage("--schedule fixed", "needs --steps: its drops are shares of them"));
-        }
+        let schedule =
+            Schedule { rule: self.schedule, rate: self.rate, momentum: self.momentum, epochs: self.epochs, steps: self.steps };
+        schedule.check()?;
         let network = self.network.build(dataset.vocabulary().len())?;
         let settings = Settings {
             batch: self.batch,
@@ -265,8 +264,6 @@ impl TrainFlags {
             unbiased_variance: self.running_variance == Variance::Unbiased,
             choice,
         };
-        let schedule =
-            Schedule { rule: self.schedule, rate: self.rate, momentum: self.momentum, epochs: self.epochs, steps: self.steps };
         let train = Options { schedule, propagation: self.propagation.options()?, clips_per_song: self.clips_per_song };
         Ok(config(dataset, device, network, settings, self.seed, train))
     }

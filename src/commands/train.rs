@@ -61,7 +61,15 @@ pub fn run(args: Args) -> Result<Outcome> {
     let (device, choice) = args.device.open()?;
     interrupt::listen("finishing this step and saving")?;
     let mut session = if args.resume {
-        Session::resume(&args.out, &dataset, &device, args.device.threads, cadence)?
+        let session = Session::resume(&args.out, &dataset, &device, args.device.threads, cadence)?;
+        if session.config.device != device.name() {
+            super::print::note(format_args!(
+                "this run began on {}: on {} its numbers go another way, from the last bits on",
+                session.config.device,
+                device.name()
+            ));
+        }
+        session
     } else {
         let config = args.train.config(&dataset, &device, choice)?;
         if args.dry_run {
@@ -132,7 +140,7 @@ fn introduce(session: &Session, dataset: &Dataset) {
     }
     // Running statistics begin at 0 and 1; what is left of that after n steps is (1 - m)^n.
     let schedule = &config.train.schedule;
-    let steps = [schedule.steps, schedule.epochs * stage.steps()].into_iter().filter(|&s| s > 0).min();
+    let steps = [schedule.steps, schedule.epochs.saturating_mul(stage.steps())].into_iter().filter(|&s| s > 0).min();
     if let Some(steps) = steps
         && (1.0 - config.network.bn_momentum).powf(steps as f64) > 0.05
     {

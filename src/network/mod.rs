@@ -47,6 +47,8 @@ pub struct Lengths {
 
 /// No clip and no layer's weights are larger (1 GiB of f32): what a file says beyond it is a mistake.
 const LARGEST: usize = 1 << 28;
+/// Nor does a layer give more values a clip.
+const LARGEST_OUTPUT: usize = 1 << 34;
 const MOST_LAYERS: usize = 256;
 
 /// A member of the family. What `config.json` keeps, and what a golden problem's
@@ -108,7 +110,7 @@ impl Network {
                         i + 1
                     ),
                 )
-                .help("Take a longer clip, or 'same' pooling (--pooling same), which rounds up."));
+                .help("Take a longer clip, or 'same' pooling (--clip, or a JSON table), which rounds up."));
             }
             all.push(Lengths { input, conv, output });
             input = output;
@@ -154,6 +156,11 @@ impl Network {
                 return bad(format!("layer {}'s padding is not smaller than its kernel", i + 1));
             }
             channels = l.cout;
+        }
+        for (i, (lengths, l)) in self.lengths()?.iter().zip(&self.layers).enumerate() {
+            if lengths.conv * l.cout > LARGEST_OUTPUT {
+                return bad(format!("layer {} gives more than can be computed", i + 1));
+            }
         }
         let outputs = self.heads.checked_mul(self.tags).filter(|&n| n <= LARGEST);
         match self.features()?.checked_mul(outputs.unwrap_or(LARGEST)) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Run, Section, TensorId, View};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::Choice;
 use crate::kernels::batch_norm_backward::{BatchNormBackward, Of};
 use crate::kernels::batch_norm_forward::{BatchNormForward, From};
@@ -18,6 +18,9 @@ use crate::kernels::sgd::{BLOCK, Sgd};
 use crate::network::{Network, Parameters};
 use crate::tensor::{DType, Role};
 
+/// Clips a step at most: sizes in bytes stay far from overflowing.
+const MOST_CLIPS: usize = 1 << 20;
+
 /// What a step is beside its network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -31,6 +34,19 @@ pub struct Settings {
     pub unbiased_variance: bool,
     /// How kernels are computed.
     pub choice: Choice,
+}
+
+impl Settings {
+    /// Checks that its numbers can be; call it on anything from outside.
+    pub fn check(&self) -> Result<()> {
+        if !(1..=MOST_CLIPS).contains(&self.batch) {
+            return Err(Error::usage("--batch", format!("{} is not between 1 and {MOST_CLIPS}", self.batch)));
+        }
+        if !(self.lambda >= 0.0 && self.lambda.is_finite()) {
+            return Err(Error::usage("--lambda", format!("{} is not a number of 0 or more", self.lambda)));
+        }
+        Ok(())
+    }
 }
 
 /// The names of a plan's inputs, state and outputs: what `batch/`, `train/` and `evaluate/` ask for.
@@ -66,12 +82,14 @@ pub mod names {
 /// Builds the plan of a network: Forward, Backward, Update, and Evaluate at the same batch.
 pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
     network.check()?;
+    settings.check()?;
     Ok(Builder::new(network, settings, Run::Train)?.build())
 }
 
 /// Builds the plan of an evaluation alone: what tagging and measuring need.
 pub fn evaluation(network: &Network, settings: &Settings) -> Result<Plan> {
     network.check()?;
+    settings.check()?;
     Ok(Builder::new(network, settings, Run::Evaluate)?.build_evaluation())
 }
 
@@ -404,7 +422,7 @@ impl<'a> Builder<'a> {
                 self.plan.call(section, label, kernel, &views);
                 return;
             };
-            let coefficients = self.temporary(format!("coefficients {}", i + 1), &[3, conv.cout]);
+            let coefficients = self.temporary(format!("coefficients {}", i + 1), &[4, conv.cout]);
             let coefficients = self.plan.view(coefficients);
             self.plan.call(section, label, kernel, &[sums, norm, affine[0], affine[1], coefficients]);
 

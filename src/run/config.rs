@@ -78,6 +78,7 @@ impl<T: DeserializeOwned> Config<T> {
         }
         let config: Config<T> = serde_json::from_slice(text).map_err(|e| format!("is no configuration of a run: {e}"))?;
         config.network.check().map_err(|e| e.to_string())?;
+        config.settings.check().map_err(|e| e.to_string())?;
         if config.vocabulary.len() != config.network.tags {
             return Err(format!("names {} tags for a network of {}", config.vocabulary.len(), config.network.tags));
         }

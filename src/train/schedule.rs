@@ -4,6 +4,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 /// Which rule sets the rate (`paper.md`, 0.13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +47,9 @@ const RELEASED_EPOCHS: u64 = 100;
 /// Decay of the rate a step of a stage (the released software).
 const RELEASED_DECAY: f64 = 1e-6;
 
+/// Steps or epochs at most: more than anybody waits for, and no sum of them overflows.
+const MOST: u64 = 1 << 40;
+
 /// Where a schedule is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -70,6 +75,27 @@ pub enum Next {
 }
 
 impl Schedule {
+    /// Checks that its numbers can be; call it on anything from outside.
+    pub fn check(&self) -> Result<()> {
+        // As f32, which is what the device computes with.
+        let rate = self.rate as f32;
+        if !(rate > 0.0 && rate.is_finite()) {
+            return Err(Error::usage("--rate", format!("{} is not a number greater than 0 that f32 holds", self.rate)));
+        }
+        if !(0.0..1.0).contains(&self.momentum) {
+            return Err(Error::usage("--momentum", format!("{} is not in [0, 1)", self.momentum)));
+        }
+        for (flag, count) in [("--steps", self.steps), ("--epochs", self.epochs)] {
+            if count > MOST {
+                return Err(Error::usage(flag, format!("{count} is more than {MOST}")));
+            }
+        }
+        if self.rule == Rule::Fixed && self.steps == 0 {
+            return Err(Error::usage("--schedule fixed", "needs --steps: its drops are shares of them"));
+        }
+        Ok(())
+    }
+
     /// The rate of the next step; `step` counts from 0 over the whole run.
     pub fn rate(&self, state: &State, step: u64) -> f64 {
         match self.rule {

@@ -15,6 +15,8 @@ use super::validation;
 use crate::dataset::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::kernels::Family;
+use crate::kernels::products::Isa;
 use crate::run::{self, Checkpoint, Log, Position, Weights, files, interrupt};
 
 /// When checkpoints are written beside those at the end of an epoch. It changes no number of the run.
@@ -108,6 +110,13 @@ impl<'a> Session<'a> {
             return Err(Error::usage("--device", format!("this run began on {}, and goes on there only", config.device))
                 .help("The order of sums differs between devices. To use its weights elsewhere, see `tagwalk tag`."));
         }
+        if let Family::Native(isa) = config.settings.choice.family
+            && !Isa::available().contains(&isa)
+        {
+            return Err(Error::usage("--device", format!("this run began on a processor with {isa:?}, which this one has not"))
+                .help("The order of sums differs between instruction sets: go on with it where it began."));
+        }
+        config.train.schedule.check()?;
         let mut trainer = Trainer::new(dataset, device, &config, threads)?;
         let (folder, checkpoint, log) = run::Run::resume::<Memory>(folder)?;
         let Checkpoint { weights, momenta, position } = checkpoint;
@@ -201,7 +210,7 @@ impl<'a> Session<'a> {
         let schedule = &self.config.train.schedule;
         let by_steps = (schedule.steps > 0).then(|| schedule.steps.saturating_sub(self.place.steps));
         let by_epochs = (schedule.epochs > 0).then(|| {
-            (schedule.epochs * self.trainer.epoch_steps())
+            (schedule.epochs.saturating_mul(self.trainer.epoch_steps()))
                 .saturating_sub(self.place.epoch * self.trainer.epoch_steps() + self.place.step)
         });
         let steps = match (by_steps, by_epochs) {
@@ -209,14 +218,14 @@ impl<'a> Session<'a> {
             (Some(a), None) | (None, Some(a)) => a,
             (None, None) => self.trainer.epoch_steps() - self.place.step,
         };
-        (clips_per_second > 0.0)
-            .then(|| Duration::from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second))
+        // Nothing where the speed is not known yet, or the time is longer than a Duration.
+        Duration::try_from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second).ok()
     }
 
     /// Validation, the schedule's verdict, the best weights. The place is at the next epoch's start.
     fn end_epoch(&mut self, watch: &mut dyn FnMut(Event)) -> Result<Next> {
         let epoch = self.place.epoch - 1;
-        let validation = self.trainer.validate(&self.validation, &self.config)?;
+        let validation = self.validate()?;
         let schedule = self.config.train.schedule.clone();
         let (best, next) = schedule.epoch_ended(&mut self.memory.schedule, epoch, validation);
         let steps = self.trainer.epoch_steps() as f64;
@@ -240,6 +249,20 @@ impl<'a> Session<'a> {
         Ok(next)
     }
 
+    /// The validation loss, which must be a number: running statistics may overflow where a step's
+    /// own numbers do not.
+    fn validate(&mut self) -> Result<Option<f64>> {
+        let loss = self.trainer.validate(&self.validation, &self.config)?;
+        match loss {
+            Some(loss) if !loss.is_finite() => Err(Error::input(
+                format!("step {}", self.place.steps),
+                format!("the validation loss is {loss}; the run has stopped"),
+            )
+            .help("Its checkpoints are from before that. A smaller --rate usually helps.")),
+            _ => Ok(loss),
+        }
+    }
+
     fn save_best(&mut self, epoch: u64, validation: Option<f64>) -> Result<()> {
         let weights = self.trainer.weights(&self.config)?;
         let loss = validation.map_or("none".into(), |l| l.to_string());
@@ -254,7 +277,7 @@ impl<'a> Session<'a> {
     fn finish(&mut self, pace: &mut Pace, watch: &mut dyn FnMut(Event)) -> Result<Ending> {
         self.settle(pace, watch)?;
         if self.place.step > 0 {
-            let validation = self.trainer.validate(&self.validation, &self.config)?;
+            let validation = self.validate()?;
             if validation.is_none() || validation.zip(self.memory.schedule.best).is_none_or(|(l, b)| l < b) {
                 self.memory.schedule.best = validation;
                 self.memory.schedule.best_epoch = self.place.epoch;

@@ -2,4 +2,4 @@
 #![allow(dead_code)]
 
 pub mod golden;
-pub mod kernels;
+pub mod runs;

@@ -293,7 +293,7 @@ fn upstream(problem: &Problem) -> Upstream {
     let at = |n: usize, l: usize| (n / conv.cout / conv.windows.count * conv.length() + l) * conv.cout + n % conv.cout;
     let p = selected.iter().enumerate().map(|(n, &l)| z[at(n, l)]).collect();
     let dy = values(selected.len(), 22, -1.0, 1.0);
-    let coefficients = values(3 * conv.cout, 23, -1.0, 1.0);
+    let coefficients = values(4 * conv.cout, 23, -1.0, 1.0);
     (z, selected, p, dy, coefficients)
 }
 

@@ -120,7 +120,8 @@ pub fn selected<T: PartialOrd + Copy>(conv: &Conv, z: &[T], gamma: &[f32]) -> Ve
 pub fn dz(conv: &Conv, z: &[f32], selected: &[usize], dy: &[f32], coefficients: &[f32]) -> Vec<f64> {
     let c = conv.cout;
     let coefficient = |row: usize, o: usize| at(coefficients, row * c + o);
-    let mut all: Vec<f64> = (0..z.len()).map(|n| coefficient(1, n % c) + coefficient(2, n % c) * at(z, n)).collect();
+    let rest = |n: usize, o: usize| coefficient(1, o) + coefficient(2, o) * (at(z, n) - coefficient(3, o));
+    let mut all: Vec<f64> = (0..z.len()).map(|n| rest(n, n % c)).collect();
     for (n, &l) in selected.iter().enumerate() {
         let (b, o) = (n / c / conv.windows.count, n % c);
         all[(b * conv.length() + l) * c + o] += coefficient(0, o) * at(dy, n);

@@ -24,8 +24,9 @@ pub fn run(kernel: &BatchNormBackward, args: &Arguments) {
                 dgamma[i] = sum_normal as f32;
                 dbeta[i] = sum_dy as f32;
                 out[i] = s as f32;
-                out[c + i] = (-s * sum_dy / n - c1 * mean) as f32;
+                out[c + i] = (-s * sum_dy / n) as f32;
                 out[2 * c + i] = c1 as f32;
+                out[3 * c + i] = mean as f32;
             }
             Of::FirstLayer { taps } => {
                 let (patches, weights) = (args.read(2), args.read(3));

@@ -1,8 +1,9 @@
-//! From a layer's sums, gradients of gamma and beta and the three numbers a channel of which dz
-//! is made (`algebra.md`, 3):
+//! From a layer's sums, gradients of gamma and beta and the four numbers a channel of which dz is
+//! made (`algebra.md`, 3, with c1·(z − mean) kept together: where dz is a small rest of large terms,
+//! its readers would lose digits to c1·z and c1·mean cancelling):
 //!
 //!     dbeta = Σ dy   dgamma = Σ dy·(p − mean)·r
-//!     s = scale   c1 = −s·r·dgamma/N   c0 = −s·dbeta/N − c1·mean
+//!     s = scale   c1 = −s·r·dgamma/N   c0 = −s·dbeta/N
 //!
 //! For a recomputed layer 1 (`algebra.md`, 4; D_k = Σ patch_k·dy, μ and C the patches' mean and
 //! covariance), written so that nothing cancels:
@@ -25,7 +26,7 @@ pub enum Of {
 }
 
 /// Operands, Stored: `partials [tile, 2, channel]`, `norm [4, channel]`, `gamma_gradient [channel]`,
-/// `beta_gradient [channel]`, `coefficients [3, channel]` (s, c0, c1).
+/// `beta_gradient [channel]`, `coefficients [4, channel]` (s, c0, c1, mean).
 /// FirstLayer: `partials [tile, taps + 1, channel]`, `norm [4, channel]`, `patches [taps + 1, taps]`,
 /// `weights [taps, channel]`, `gamma_gradient`, `beta_gradient`, `weights_gradient [taps, channel]`.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ impl Kernel for BatchNormBackward {
                 read("norm", &[4, c]),
                 write("gamma_gradient", &[c]),
                 write("beta_gradient", &[c]),
-                write("coefficients", &[3, c]),
+                write("coefficients", &[4, c]),
             ],
             Of::FirstLayer { taps } => vec![
                 read("partials", &[self.tiles, taps + 1, c]),

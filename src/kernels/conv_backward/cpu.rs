@@ -320,7 +320,7 @@ impl<'a> Dz<'a> {
         open: &mut [f32],
     ) {
         let (c, windows) = (conv.cout, conv.windows);
-        let (s, c0, c1) = (&self.coefficients[..c], &self.coefficients[c..2 * c], &self.coefficients[2 * c..3 * c]);
+        let [s, c0, c1, mean] = [0, 1, 2, 3].map(|k| &self.coefficients[k * c..][..c]);
         let open = &mut open[..c];
         let z = |l: usize| &self.z[(clip * windows.length + l) * c..][..c];
         let mut l = positions.start;
@@ -330,7 +330,7 @@ impl<'a> Dz<'a> {
                 let out = &mut out[(l - positions.start) * stride..][..stride];
                 let z = z(l);
                 for i in 0..c {
-                    out[i] = c0[i] + c1[i] * z[i];
+                    out[i] = c0[i] + c1[i] * (z[i] - mean[i]);
                 }
                 out[c..].fill(0.0);
                 l += 1;
@@ -344,7 +344,7 @@ impl<'a> Dz<'a> {
                 let out = &mut out[(l - positions.start) * stride..][..stride];
                 let z = z(l);
                 for i in 0..c {
-                    out[i] = open[i] + c0[i] + c1[i] * z[i];
+                    out[i] = open[i] + c0[i] + c1[i] * (z[i] - mean[i]);
                 }
                 out[c..].fill(0.0);
                 l += 1;
@@ -367,7 +367,7 @@ impl<'a> Dz<'a> {
                 let (row, rest) = out.split_at_mut(c);
                 for i in 0..c {
                     let taken = z[i] == p[i];
-                    row[i] = c0[i] + c1[i] * z[i] + if taken { open[i] } else { 0.0 };
+                    row[i] = c0[i] + c1[i] * (z[i] - mean[i]) + if taken { open[i] } else { 0.0 };
                     open[i] = if taken { 0.0 } else { open[i] };
                 }
                 rest.fill(0.0);

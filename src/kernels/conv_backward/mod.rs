@@ -1,7 +1,7 @@
 //! From `dy`, the gradient at the pooled positions, both products of backward, with dz made while
 //! reading (`algebra.md`, 3):
 //!
-//!     dz = s·dy (at the selected position, else 0) + c0 + c1·z
+//!     dz = s·dy (at the selected position, else 0) + c0 + c1·(z − mean)
 //!     dw[k,i,o] = Σ a[b, l·stride + k − pad, i] · dz[b,l,o]
 //!     da[b,j,i] = Σ dz[b,l,o] · w[k,i,o]   over l·stride + k − pad = j
 //!
@@ -16,7 +16,7 @@ use super::pack_weights::{Packing, Product};
 use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `z [clip, length, cout]`;
-/// `p [clip, window, cout]` if pooled; `dy` of p's shape; `coefficients [3, cout]` (s, c0, c1);
+/// `p [clip, window, cout]` if pooled; `dy` of p's shape; `coefficients [4, cout]` (s, c0, c1, mean);
 /// `weights` (as the family packs them for the input's gradient) unless the source is the wave;
 /// `weights_gradient [tap, cin, cout]`;
 /// source Below: `below_dy [clip, input, cin]` = da·[scale'·p' + shift' > 0] and
@@ -110,7 +110,7 @@ impl Kernel for ConvBackward {
             all.push(Operand::read("p", &[c.clips, c.windows.count, c.cout]));
         }
         all.push(Operand::read("dy", &[c.clips, c.windows.count, c.cout]));
-        all.push(Operand::read("coefficients", &[3, c.cout]));
+        all.push(Operand::read("coefficients", &[4, c.cout]));
         let wave = matches!(self.source, Source::Wave { .. });
         if !wave {
             all.push(Operand::read("weights", &self.packing().shape()));

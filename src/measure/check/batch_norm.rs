@@ -170,7 +170,7 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
         match &first {
             None => {
                 let row = |r: usize, j: usize| f64::from(got["coefficients"][r * c + j % c]);
-                let dz: Vec<f64> = (0..z.len()).map(|j| row(0, j) * dy[j] + row(1, j) + row(2, j) * z[j]).collect();
+                let dz: Vec<f64> = (0..z.len()).map(|j| row(0, j) * dy[j] + row(1, j) + row(2, j) * (z[j] - row(3, j))).collect();
                 judge.compare("dz", &single(&dz), &want.z);
             }
             Some((layer, wave, _, weights)) => {

@@ -205,20 +205,21 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
         let dy: Vec<f32> = upstream.iter().zip(&activations).map(|(&d, &a)| if a > 0.0 { d } else { 0.0 }).collect();
 
         let (coefficients, dz) = if c.positions() < FEW {
-            let rows = data.values(3 * c.cout, 0.4, 0.5);
+            let rows = data.values(4 * c.cout, 0.4, 0.5);
             let row = |r: usize, j: usize| f64::from(rows[r * c.cout + j % c.cout]);
-            let dz = (0..z.len()).map(|j| row(0, j) * dy_at_z[j] + row(1, j) + row(2, j) * z[j]).collect();
+            let dz = (0..z.len()).map(|j| row(0, j) * dy_at_z[j] + row(1, j) + row(2, j) * (z[j] - row(3, j))).collect();
             (rows.clone(), dz)
         } else {
             let gradient = batch_norm_backward(&z, &dy_at_z, &gamma, eps);
-            let mut rows = vec![0.0; 3 * c.cout];
+            let mut rows = vec![0.0; 4 * c.cout];
             for o in 0..c.cout {
                 let r = 1.0 / (variance[o] + eps).sqrt();
                 let (s, n) = (gamma[o] * r, c.positions() as f64);
                 let c1 = -s * r * gradient.gamma[o] / n;
                 rows[o] = s;
-                rows[c.cout + o] = -s * gradient.beta[o] / n - c1 * mean[o];
+                rows[c.cout + o] = -s * gradient.beta[o] / n;
                 rows[2 * c.cout + o] = c1;
+                rows[3 * c.cout + o] = mean[o];
             }
             (single(&rows), gradient.z)
         };

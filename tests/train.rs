@@ -1,0 +1,283 @@
+//! Whole runs of the program: a folder holds one run, wrong flags and changed datasets are refused,
+//! a run that blows up keeps its last good checkpoint, and what was learnt can be measured and used.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tagwalk::format::matrix::Matrix;
+use tagwalk::run::{Checkpoint, Weights, files};
+use tagwalk::train::options::Config;
+
+mod common;
+use common::runs::{CLIP, NETWORK, dataset, fails, kind, log, outcome, succeeds, tagwalk, text, with_dataset};
+
+/// The arguments of a short run on the CPU.
+fn train<'a>(data: &'a Path, run: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+    [&["train", text(data), "--out", text(run), "--device", "cpu", "--batch", "4"][..], &NETWORK, more].concat()
+}
+
+fn bytes(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join(files::BEST)).unwrap()
+}
+
+#[test]
+fn one_run_a_folder() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    succeeds(&train(&data, &run, &["--steps", "3"]));
+    let before = bytes(&run);
+    fails(&train(&data, &run, &["--steps", "3"]), 2, &["run: a run is there already", "--resume"]);
+    // A run that is over is not changed by going on.
+    succeeds(&["train", "--resume", "--out", text(&run), "--device", "cpu"]);
+    assert!(bytes(&run) == before);
+
+    // While one is training there, no other may, whatever it asks for.
+    let held = folder.path().join("held");
+    let endless = train(&data, &held, &["--json", "--quiet"]);
+    let mut child = tagwalk(&endless).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("\"kind\":\"step\""));
+    let reader = std::thread::spawn(move || lines.count());
+    let holder = format!("process {} is training in this folder", child.id());
+    fails(&["train", "--resume", "--out", text(&held), "--device", "cpu"], 2, &[&holder]);
+    fails(&train(&data, &held, &["--steps", "3"]), 2, &[&holder]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap();
+}
+
+#[test]
+fn resuming_needs_the_same_dataset_and_device() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    let resume = ["train", "--resume", "--out", text(&run), "--device", "cpu"];
+    fails(&resume, 2, &["config.json: no run here"]);
+    succeeds(&train(&data, &run, &["--steps", "3"]));
+    fails(&["train", "--resume", "--out", text(&run), "--device", "gpu", "--adapter", "0"], 2, &["this run began on CPU"]);
+    let other = folder.path().join("other");
+    dataset(&other, 52);
+    fails(&[&resume[..], &[text(&other)]].concat(), 2, &["other: is not the dataset that this run began with"]);
+    // Its own folder, made anew from other songs.
+    std::fs::rename(&data, folder.path().join("old")).unwrap();
+    fails(&resume, 2, &["data"]);
+    dataset(&data, 52);
+    fails(&resume, 2, &["data: is not the dataset that this run began with"]);
+    let old = folder.path().join("old");
+    succeeds(&[&resume[..], &[text(&old)]].concat());
+    // What a crash may leave of a run that had no checkpoint yet.
+    std::fs::remove_file(run.join(files::LAST)).unwrap();
+    fails(&[&resume[..], &[text(&old)]].concat(), 2, &["there is no checkpoint to go on from"]);
+}
+
+#[test]
+fn a_run_that_blows_up_stops_and_keeps_its_last_good_checkpoint() {
+    let (folder, data) = with_dataset(48);
+    for rate in ["1e8", "1e20", "1e38"] {
+        let run = folder.path().join(rate);
+        let said =
+            fails(&train(&data, &run, &["--rate", rate, "--steps", "500", "--checkpoint-steps", "1"]), 2, &["is not finite"]);
+        let error = said.lines().rfind(|l| l.contains("is not finite")).unwrap();
+        // Which tensor, by its name in the checkpoint, or which loss.
+        let named = ["the loss (own ", "validation loss", ".weight", ".bias"].iter().any(|what| error.contains(what));
+        assert!(named && error.contains("step "), "{error}");
+        // Reading refuses what is not finite.
+        let last = Checkpoint::<Value>::read(&run.join(files::LAST)).unwrap();
+        let logged = kind(&log(&run), "step").count() as u64;
+        assert!(last.position.steps <= logged && logged < 500, "{} of {logged} steps", last.position.steps);
+        println!("rate {rate}: {error}; the checkpoint is after step {}", last.position.steps);
+    }
+}
+
+#[test]
+fn wrong_flags_are_refused_and_nothing_is_written() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    let huge = "18446744073709551615";
+    #[rustfmt::skip]
+    let wrong: &[(&[&str], &str)] = &[
+        (&["--steps", "-1"], "--steps"), (&["--steps", "many"], "--steps"), (&["--steps", huge], "--steps"),
+        (&["--epochs", huge], "--epochs"), (&["--batch", "0"], "--batch"), (&["--batch", huge], "--batch"),
+        (&["--rate", "0"], "--rate"), (&["--rate=-0.1"], "--rate"), (&["--rate", "nan"], "--rate"), (&["--rate", "1e60"], "--rate"),
+        (&["--rate", "1e-60"], "--rate"), (&["--momentum", "1"], "--momentum"), (&["--momentum", "nan"], "--momentum"),
+        (&["--lambda=-1"], "--lambda"), (&["--lambda", "inf"], "--lambda"), (&["--range", "1.5"], "--range"),
+        (&["--range", "nan"], "--range"), (&["--remove", "2"], "--remove"), (&["--mode", "sideways"], "--mode"),
+        (&["--reading", "aloud"], "--reading"), (&["--network", "small-ish"], "--network"), (&["--network", "3^99"], "--network"),
+        (&["--network", "0^0"], "--network"), (&["--network", "nowhere.json"], "nowhere.json"), (&["--clip", "0"], "--network"),
+        (&["--clip", huge], "--network"), (&["--heads", "3"], "--network"), (&["--dropout", "1"], "--network"),
+        (&["--dropout", "nan"], "--network"), (&["--clips-per-song", "0"], "--clips-per-song"),
+        (&["--clips-per-song", huge], "--clips-per-song"), (&["--schedule", "fixed"], "--steps"), (&["--schedule", "tidal"], "--schedule"),
+        (&["--threads", "1000000"], "--threads"), (&["--checkpoint-minutes", "0"], "--checkpoint-minutes"),
+        (&["--checkpoint-minutes", "nan"], "--checkpoint-minutes"), (&["--device", "abacus"], "--device"),
+        (&["--adapter", "0"], "--adapter"), (&["--family", "tiled"], "--family"), (&["--sideways"], "--sideways"),
+    ];
+    for (flags, says) in wrong {
+        // A later flag takes the place of an earlier one only where clap is told so: leave those out.
+        let all = train(&data, &run, &[]);
+        let kept: Vec<&str> = drop_flag(&all, flags[0].split('=').next().unwrap());
+        fails(&[&kept[..], flags].concat(), 2, &[says]);
+        assert!(!run.exists(), "{flags:?}");
+    }
+    fails(&["train", "--out", text(&run)], 2, &["DATASET"]);
+    fails(&["train", text(&data)], 2, &["--out"]);
+    fails(&["train", text(folder.path()), "--out", text(&run), "--device", "cpu"], 2, &["manifest.json: no dataset here"]);
+    fails(&["train", text(&data), "--out", text(&run), "--adapter", "no such adapter"], 3, &["no adapter is called"]);
+    assert!(!run.exists());
+    // A folder that cannot be made.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    fails(&train(&data, &file.join("run"), &["--steps", "1"]), 2, &["cannot make this folder"]);
+}
+
+/// The arguments without a flag and its value.
+fn drop_flag<'a>(arguments: &[&'a str], flag: &str) -> Vec<&'a str> {
+    match arguments.iter().position(|&a| a == flag) {
+        Some(at) => [&arguments[..at], &arguments[at + 2..]].concat(),
+        None => arguments.to_vec(),
+    }
+}
+
+#[test]
+fn the_configuration_holds_what_decides() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    let flags =
+        ["--steps", "12", "--rate", "0.02", "--momentum", "0.8", "--seed", "7", "--clips-per-song", "2", "--mode", "expected"];
+    let more =
+        ["--range", "0.6", "--lambda", "0.5", "--dropout", "0.25", "--heads", "2", "--schedule", "fixed", "--exclude-self"];
+    let flags = [&flags[..], &more].concat();
+    succeeds(&train(&data, &run, &flags));
+    let text: Value = serde_json::from_slice(&std::fs::read(run.join(files::CONFIG)).unwrap()).unwrap();
+    for (pointer, value) in [
+        ("/network/heads", 2.into()),
+        ("/network/dropout", 0.25.into()),
+        ("/network/clip_length", CLIP.into()),
+        ("/network/tags", 4.into()),
+        ("/settings/batch", 4.into()),
+        ("/settings/mean", true.into()),
+        ("/settings/lambda", 0.5.into()),
+        ("/settings/unbiased_variance", false.into()),
+        ("/seed", 7.into()),
+        ("/sample_rate", 8000.into()),
+        ("/vocabulary/2", "warm".into()),
+        ("/device", "CPU".into()),
+        ("/train/schedule/rule", "fixed".into()),
+        ("/train/schedule/rate", 0.02.into()),
+        ("/train/schedule/momentum", 0.8.into()),
+        ("/train/schedule/steps", 12.into()),
+        ("/train/propagation/mode", "expected".into()),
+        ("/train/propagation/range", 0.6.into()),
+        ("/train/propagation/exclude_self", true.into()),
+        ("/train/clips_per_song", 2.into()),
+    ] {
+        assert_eq!(text.pointer(pointer), Some::<&Value>(&value), "{pointer}");
+    }
+    assert!(text.pointer("/settings/choice/family/native").is_some(), "{}", text["settings"]);
+    let config = Config::read(&run).unwrap();
+    assert_eq!(config.fingerprint.len(), 64);
+    assert!(config.dataset.is_absolute());
+
+    // The same flags give the same bits on any number of threads; another seed does not.
+    for (name, more, same) in [("threads", ["--threads", "3"], true), ("seed", ["--seed", "8"], false)] {
+        let other = folder.path().join(name);
+        let kept = drop_flag(&flags, more[0]);
+        succeeds(&train(&data, &other, &[&kept[..], &more].concat()));
+        assert_eq!(bytes(&run) == bytes(&other), same, "{name}");
+        assert_eq!(log(&run) == log(&other), same, "{name}");
+        assert_eq!(config == Config::read(&other).unwrap(), same, "{name}");
+    }
+}
+
+#[test]
+fn what_should_be_known_before_waiting_is_said() {
+    let (folder, data) = with_dataset(48);
+    let (_, said) = succeeds(&train(&data, &folder.path().join("short"), &["--steps", "3"]));
+    // Songs 6, 20, 34, 41 and so on: every seventh, where it is trained on.
+    let short = (0..48).filter(|s| s % 7 == 6 && !matches!(s / 4 % 8, 3 | 7)).count();
+    assert!(said.contains(&format!("36 training songs ({short} shorter than a clip")), "{said}");
+    assert!(said.contains("8 validation songs"), "{said}");
+    assert!(said.contains("3 steps are few for the running statistics, which move by 0.01 a step"), "{said}");
+    let (_, said) = succeeds(&train(&data, &folder.path().join("long"), &["--steps", "300"]));
+    assert!(!said.contains("are few for"), "{said}");
+    // Without a network, a file or a folder being touched.
+    let dry = folder.path().join("dry");
+    let (out, _) = succeeds(&train(&data, &dry, &["--dry-run", "--json"]));
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert!(object["memory_bytes"].as_u64() > Some(0) && object["schema"] == 1, "{out}");
+    assert!(!dry.exists());
+}
+
+/// Tags are frequencies, so a network that learns tells the tags of songs it has not heard, though a
+/// third of the training songs have none.
+#[test]
+fn what_was_learnt_is_measured_and_used() {
+    let (folder, data) = with_dataset(96);
+    let run = folder.path().join("run");
+    let (out, _) = succeeds(&train(&data, &run, &["--steps", "400", "--rate", "0.05", "--json"]));
+    let events: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().all(|event| event["schema"] == 1));
+    assert_eq!(kind(&events, "step").count(), 400);
+
+    let (out, _) = succeeds(&["evaluate", text(&run), "--device", "cpu", "--json"]);
+    let figures: Value = serde_json::from_str(&out).unwrap();
+    println!("annotation MAP {}, ROC-AUC {}", figures["annotation_map"], figures["roc_auc"]);
+    assert_eq!((figures["songs"].as_u64(), figures["tags"].as_u64()), (Some(12), Some(4)));
+    assert!(figures["roc_auc"].as_f64() > Some(0.9) && figures["annotation_map"].as_f64() > Some(0.8), "{figures}");
+    // The same figures from the files that it wrote, and on another device's kernels.
+    let npy = std::fs::read_dir(&run).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().is_some_and(|e| e == "npy"));
+    assert_eq!(Matrix::read(&npy.unwrap()).unwrap().shape, [12, 4]);
+    let (portable, _) = succeeds(&["evaluate", text(&run), "--device", "cpu", "--family", "portable", "--json"]);
+    let portable: Value = serde_json::from_str(&portable).unwrap();
+    assert!((portable["roc_auc"].as_f64().unwrap() - figures["roc_auc"].as_f64().unwrap()).abs() < 0.02);
+    let (valid, _) = succeeds(&["evaluate", text(&run), "--split", "valid", "--device", "cpu", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&valid).unwrap()["songs"], 12);
+
+    // Walks along the playlists: probabilities sum to 1.
+    let (out, _) = succeeds(&["walk", text(&data), "--song", "song 0.wav", "--json"]);
+    let walk: Value = serde_json::from_str(&out).unwrap();
+    let shares = walk["neighbours"].as_array().unwrap().iter().map(|n| n["exact"].as_f64().unwrap());
+    assert!((shares.sum::<f64>() + walk["nothing"]["exact"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{out}");
+
+    // Tagging needs the run alone.
+    std::fs::remove_dir_all(&data).unwrap();
+    fails(&["evaluate", text(&run), "--device", "cpu"], 2, &["data"]);
+    Weights::read(&run.join(files::BEST)).unwrap();
+    #[cfg(feature = "import")]
+    tagging(folder.path(), &run);
+}
+
+/// A tone of one tag's frequency gets that tag, and a file that is no audio an exit code of its own.
+#[cfg(feature = "import")]
+fn tagging(folder: &Path, run: &Path) {
+    let music = folder.join("music");
+    std::fs::create_dir(&music).unwrap();
+    for (tag, period) in [("high", 7.0), ("low", 43.0)] {
+        let samples = (0..2 * CLIP).map(|i| (6000.0 * (std::f64::consts::TAU * i as f64 / period).sin()) as i16);
+        std::fs::write(music.join(format!("{tag}.wav")), wav(8000, samples.collect())).unwrap();
+    }
+    let arguments = ["tag", text(run), text(&music), "--device", "cpu", "--json", "--top", "1"];
+    let (out, _) = succeeds(&arguments);
+    let tags: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let best: Vec<&str> = tags.iter().map(|file| file["tags"][0]["tag"].as_str().unwrap()).collect();
+    assert_eq!(best, ["high", "low"], "{out}");
+    std::fs::write(music.join("broken.wav"), "RIFFnothing").unwrap();
+    let (code, out, said) = outcome(&arguments);
+    assert_eq!((code, out.lines().count()), (Some(1), 3), "{out} {said}");
+    assert!(said.contains("broken.wav"), "{said}");
+}
+
+/// A mono WAV file of 16-bit samples.
+#[cfg(feature = "import")]
+fn wav(rate: u32, samples: Vec<i16>) -> Vec<u8> {
+    let data = bytemuck::cast_slice::<i16, u8>(&samples);
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + data.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(rate.to_le_bytes());
+    file.extend((2 * rate).to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend((data.len() as u32).to_le_bytes());
+    file.extend(data);
+    file
+}
