@@ -1,0 +1,96 @@
+//! The program's manners: results on stdout and nothing else there, messages on stderr behind
+//! `tagwalk: `, objects of JSON with their schema, and an exit code that says what sort of end it was.
+
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+fn tagwalk(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tagwalk")).args(arguments).output().expect("the program starts")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Fails as said: exit code, nothing on stdout, the place named on stderr.
+fn refuses(arguments: &[&str], code: i32, names: &str) {
+    let output = tagwalk(arguments);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert!(output.stdout.is_empty(), "{arguments:?} wrote on stdout");
+    assert!(said.contains(names), "{arguments:?} does not name {names}: {said}");
+    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+}
+
+#[test]
+fn wrong_usage_and_wrong_files_exit_with_2_and_name_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (missing, out) = (path("no-such-dataset"), path("run"));
+    refuses(&["no-such-command"], 2, "no-such-command");
+    refuses(&["train", &missing, "--out", &out], 2, "no-such-dataset");
+    refuses(&["train", "--out", &out], 2, "DATASET");
+    refuses(&["train", "--resume", "--out", &out], 2, "config.json");
+    refuses(&["evaluate", &missing], 2, "no-such-dataset");
+    refuses(&["verify", &missing], 2, "no-such-dataset");
+    refuses(&["info", &missing], 2, "no-such-dataset");
+    refuses(&["walk", &missing, "--song", "a"], 2, "no-such-dataset");
+    refuses(&["plan", "--network", "3^0"], 2, "--network");
+    refuses(&["plan", "--network", "3^9", "--clip", "100"], 2, "--network");
+    refuses(&["bench", "step", "--steps", "0"], 2, "--steps");
+    refuses(&["bench", "step", "--device", "cpu", "--family", "tiled"], 2, "--family");
+    refuses(&["bench", "step", "--device", "cpu", "--adapter", "x"], 2, "--adapter");
+    assert!(!folder.path().join("run").join("config.json").exists(), "a refused run left a configuration");
+}
+
+#[test]
+fn an_adapter_that_is_not_there_exits_with_3() {
+    refuses(&["bench", "step", "--device", "gpu", "--adapter", "no such adapter"], 3, "no such adapter");
+}
+
+/// Every line of stdout is an object that begins with its schema.
+fn objects(arguments: &[&str]) -> Vec<serde_json::Value> {
+    let output = tagwalk(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    let all: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {line}")))
+        .collect();
+    assert!(!all.is_empty(), "{arguments:?} printed nothing");
+    assert!(all.iter().all(|o| o["schema"] == 1), "{arguments:?}: an object without its schema");
+    for line in stderr(&output).lines() {
+        assert!(line.starts_with("tagwalk: ") || line.starts_with("  "), "{arguments:?}: on stderr: {line}");
+    }
+    all
+}
+
+#[test]
+fn json_is_an_object_a_line_with_its_schema() {
+    objects(&["plan", "--network", "3^5-81", "--batch", "2", "--json"]);
+    let bench = ["bench", "step", "--network", "3^5-81/4", "--batch", "2", "--steps", "2", "--device", "cpu", "--json"];
+    for mode in ["training", "inference"] {
+        let all = objects(&[&bench[..], &["--mode", mode]].concat());
+        assert_eq!(all.len(), 1);
+        assert_eq!((&all[0]["mode"], &all[0]["precision"], &all[0]["batch"]), (&mode.into(), &"f32".into(), &2.into()));
+        for number in ["clips_per_second", "gflops_per_second", "plan_mib"] {
+            assert!(all[0][number].as_f64().is_some_and(|v| v > 0.0), "{number}: {}", all[0][number]);
+        }
+        let quantile = |name: &str| all[0]["step_ms"][name].as_f64().unwrap();
+        assert!(quantile("least") <= quantile("median") && quantile("median") <= quantile("most"));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tagwalk"))
+        .args(["plan", "--network", "3^9"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+}
