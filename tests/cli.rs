@@ -52,7 +52,7 @@ fn an_adapter_that_is_not_there_exits_with_3() {
 fn objects(arguments: &[&str]) -> Vec<serde_json::Value> {
     let output = tagwalk(arguments);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
-    let all: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+    let all: Vec<serde_json::Value> = String::from_utf8(output.stdout.clone())
         .unwrap()
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {line}")))
