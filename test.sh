@@ -41,6 +41,6 @@ say "tests"
 cargo test
 
 say "tests without default features"
-cargo test --no-default-features --lib --test golden --test order
+cargo test --no-default-features --lib --test golden --test order --test train
 
 say "all passed"

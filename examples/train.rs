@@ -11,7 +11,7 @@ use tagwalk::error::Result;
 use tagwalk::kernels::{Choice, products::Isa};
 use tagwalk::measure::synthetic;
 use tagwalk::network::{Parameters, family};
-use tagwalk::plan::{self, Run, Settings, build::names};
+use tagwalk::plan::{self, Run, Settings, names};
 
 const BATCH: usize = 8;
 const STEPS: u64 = 30;

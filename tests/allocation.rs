@@ -11,7 +11,7 @@ use tagwalk::device::{Program, cpu, gpu};
 use tagwalk::kernels::{Choice, Family, products::Isa};
 use tagwalk::measure::synthetic;
 use tagwalk::network::{Network, Parameters, family};
-use tagwalk::plan::{self, Plan, Run, Settings, build::names};
+use tagwalk::plan::{self, Plan, Run, Settings, names};
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);

@@ -38,7 +38,8 @@ fn every_command_line_parses() {
     for document in ["README.md", "ARCHITECTURE.md", "benches/README.md"] {
         let text = text(document);
         let inline = text.split('`').skip(1).step_by(2).filter(|code| code.starts_with("tagwalk ") && !code.contains('\n'));
-        let blocks = text.lines().filter_map(|l| l.strip_prefix("    ")).map(|l| l.replacen("cargo run --release -- ", "tagwalk ", 1));
+        let blocks =
+            text.lines().filter_map(|l| l.strip_prefix("    ")).map(|l| l.replacen("cargo run --release -- ", "tagwalk ", 1));
         let lines = inline.map(String::from).chain(blocks.filter(|l| l.starts_with("tagwalk ")));
         for line in lines {
             count += 1;

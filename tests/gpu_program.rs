@@ -7,7 +7,7 @@ use tagwalk::device::select::{DeviceKind, Selection};
 use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::{Choice, Family};
 use tagwalk::network::family::member;
-use tagwalk::plan::{Plan, Run, Section, Settings, TensorId, build::names, training};
+use tagwalk::plan::{Plan, Run, Section, Settings, TensorId, names, training};
 use tagwalk::tensor::{DType, Role};
 
 const TAGS: usize = 50;

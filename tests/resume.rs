@@ -14,7 +14,7 @@ use tagwalk::random::{Generator, Purpose, generator};
 use tagwalk::run::{Checkpoint, files};
 
 mod common;
-use common::runs::{NETWORK, kind, log, succeeds, tagwalk, text, with_dataset};
+use common::runs::{NETWORK, kind, log, misleading_dataset, succeeds, tagwalk, text};
 
 const CPU: [&str; 2] = ["--device", "cpu"];
 /// The first adapter, whatever it is. Where there is none the test fails, with exit code 3.
@@ -129,7 +129,9 @@ fn assert_same(whole: &Path, other: &Path, steps: u64) {
 
 /// A run left alone, which must have dropped its rate, and every sort of stopped one.
 fn stopped_and_resumed(device: &[&str], flags: &[&str], steps: u64, stops: &[&[Stop]], range: [u64; 2]) {
-    let (folder, data) = with_dataset(48);
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    misleading_dataset(&data, 48);
     let runs = Runs { data: &data, device, flags };
     let whole = folder.path().join("whole");
     succeeds(&runs.begin(&whole).iter().map(String::as_str).collect::<Vec<_>>());
@@ -147,7 +149,7 @@ fn stopped_and_resumed(device: &[&str], flags: &[&str], steps: u64, stops: &[&[S
 }
 
 /// 36 training songs: 27 steps an epoch.
-const PLATEAU: &[&str] = &["--batch", "4", "--clips-per-song", "3", "--epochs", "7", "--rate", "0.1", "--mode", "walk"];
+const PLATEAU: &[&str] = &["--batch", "4", "--clips-per-song", "3", "--epochs", "7", "--rate", "0.05", "--mode", "walk"];
 
 #[test]
 fn on_the_cpu() {
@@ -164,6 +166,6 @@ fn on_a_gpu() {
 /// The released software's schedule goes on from the best weights: stopped before and after that.
 #[test]
 fn from_stage_to_stage() {
-    let flags = ["--batch", "4", "--clips-per-song", "2", "--epochs", "10", "--rate", "0.1", "--schedule", "released"];
+    let flags = ["--batch", "4", "--clips-per-song", "2", "--epochs", "10", "--rate", "0.05", "--schedule", "released"];
     stopped_and_resumed(&CPU, &flags, 180, &[&[Kill, Ask], &[Ask], &[Kill]], [30, 150]);
 }

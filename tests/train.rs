@@ -189,6 +189,27 @@ fn the_configuration_holds_what_decides() {
     }
 }
 
+/// The CPU and the first Vulkan adapter, whatever it is, see the same losses: f32's rounding grows from
+/// step to step, so the first ten are compared, to 1e-3.
+#[test]
+fn both_devices_train() {
+    let (folder, data) = with_dataset(48);
+    let losses = [&["--device", "cpu"][..], &["--device", "gpu", "--adapter", "0"]].map(|device| {
+        let run = folder.path().join(device[1]);
+        let shape = ["train", text(&data), "--out", text(&run), "--batch", "4", "--steps", "10"];
+        succeeds(&[&shape[..], &NETWORK, device].concat());
+        let (out, _) = succeeds(&[&["evaluate", text(&run), "--json"], device].concat());
+        assert!(out.contains("\"roc_auc\":"), "{out}");
+        kind(&log(&run), "step").map(|step| [step["own"].as_f64().unwrap(), step["propagated"].as_f64().unwrap()]).collect()
+    });
+    let [cpu, gpu]: [Vec<[f64; 2]>; 2] = losses;
+    assert_eq!((cpu.len(), gpu.len()), (10, 10));
+    let furthest = cpu.iter().flatten().zip(gpu.iter().flatten()).map(|(a, b)| (a - b).abs() / a.abs().max(0.1));
+    let furthest = furthest.fold(0.0, f64::max);
+    println!("relative error of the losses of ten steps: {furthest:.1e}");
+    assert!(furthest < 1e-3, "{cpu:?} {gpu:?}");
+}
+
 #[test]
 fn what_should_be_known_before_waiting_is_said() {
     let (folder, data) = with_dataset(48);

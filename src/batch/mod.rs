@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use crate::device::Program;
 use crate::error::Result;
 use crate::network::Network;
-use crate::plan::{Plan, TensorId, build::names};
+use crate::plan::{Plan, TensorId, names};
 use moments::Moments;
 
 /// Where a clip was cut.

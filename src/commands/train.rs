@@ -17,6 +17,7 @@ use crate::train::{Cadence, Ending, Event, Session};
 
 /// Trains a network on a dataset, with tags lent along playlists
 #[derive(clap::Args, Debug)]
+#[command(allow_negative_numbers = true)] // So that a wrong number is called one, and no unknown flag.
 pub struct Args {
     /// A folder made by `tagwalk prepare` (not needed with --resume)
     pub dataset: Option<PathBuf>,
@@ -103,9 +104,7 @@ fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
     let block = crate::plan::memory::block(&plan);
     let gflop = plan.flops(Run::Train) as f64 / 1e9;
     if args.json {
-        super::print::line(
-            &json!({"kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}).to_string(),
-        )?;
+        super::print::json(&json!({"kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}))?;
     } else {
         super::print::line(&format!(
             "{} clips of {} samples a step, {:.2} GFLOP, {} MiB; {} tags; nothing was written",

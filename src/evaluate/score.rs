@@ -6,7 +6,7 @@ use crate::batch::segments;
 use crate::device::{Program, Ticket};
 use crate::error::Result;
 use crate::network::Network;
-use crate::plan::build::names;
+use crate::plan::names;
 use crate::plan::{Run, TensorId};
 use crate::run::Weights;
 

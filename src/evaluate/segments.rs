@@ -3,17 +3,6 @@
 
 use crate::error::{Error, Result};
 
-/// Segments of a song of `samples` with clips of `clip`: floor, but at least 1.
-pub fn count(samples: usize, clip: usize) -> usize {
-    (samples / clip).max(1)
-}
-
-/// Samples of segment `at`, and how many of them the song has; the rest is silence.
-pub fn range(samples: usize, clip: usize, at: usize) -> std::ops::Range<usize> {
-    let start = (at * clip).min(samples);
-    start..(start + clip).min(samples)
-}
-
 /// Sums of probabilities over segments, `[song, tag]`.
 #[derive(Clone, Debug)]
 pub struct Accumulator {
@@ -61,16 +50,6 @@ impl Accumulator {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// `samplecnn.md`, 2: 29 s at 22,050 Hz are 10 segments of 59,049.
-    #[test]
-    fn consecutive_segments_from_the_start() {
-        assert_eq!(count(640_512, 59_049), 10);
-        assert_eq!(range(640_512, 59_049, 9), 531_441..590_490);
-        assert_eq!((count(100, 81), range(100, 81, 0)), (1, 0..81));
-        assert_eq!((count(50, 81), range(50, 81, 0)), (1, 0..50));
-        assert_eq!((count(0, 81), range(0, 81, 0)), (1, 0..0));
-    }
 
     #[test]
     fn means_and_what_is_wrong() {

@@ -10,7 +10,7 @@ use crate::batch::{self, Batch, Inputs, Patches};
 use crate::device::Device;
 use crate::error::Result;
 use crate::network::{Network, Parameters};
-use crate::plan::build::names;
+use crate::plan::names;
 use crate::plan::{self, Run, Settings};
 
 /// Batches that take turns, so that no step finds its inputs in a cache.

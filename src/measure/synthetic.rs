@@ -7,7 +7,7 @@ use crate::batch::{Batch, Patches};
 use crate::device::Program;
 use crate::error::Result;
 use crate::network::{Network, Parameters};
-use crate::plan::build::names;
+use crate::plan::names;
 use crate::random::{Purpose, generator};
 
 /// Makes the inputs of step `step`: the same for the same seed.

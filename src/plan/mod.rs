@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod memory;
+pub mod names;
 
 use std::sync::Arc;
 

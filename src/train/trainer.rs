@@ -11,7 +11,7 @@ use crate::device::{Device, Program, Ticket};
 use crate::error::{Error, Result};
 use crate::kernels::sgd::{BLOCK, FINITE};
 use crate::network::Parameters;
-use crate::plan::build::names;
+use crate::plan::names;
 use crate::plan::{Run, TensorId, training};
 use crate::playlists::Labels;
 use crate::run::Weights;

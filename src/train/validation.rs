@@ -6,7 +6,7 @@ use crate::dataset::{Dataset, Split};
 use crate::device::Program;
 use crate::error::Result;
 use crate::network::Network;
-use crate::plan::build::names;
+use crate::plan::names;
 use crate::plan::{Run, Settings};
 use crate::playlists::Labels;
 

@@ -19,6 +19,16 @@ pub const CLIP: usize = 243;
 /// song's tag is its frequency; every third song of the training split has no tag; playlists are
 /// of songs of one tag. Every seventh song is shorter than a clip.
 pub fn dataset(folder: &Path, songs: usize) {
+    write(folder, songs, 0);
+}
+
+/// The same, but the validation songs have another's tag, so that learning raises their loss, and
+/// with it every schedule's rate drops.
+pub fn misleading_dataset(folder: &Path, songs: usize) {
+    write(folder, songs, 1);
+}
+
+fn write(folder: &Path, songs: usize, mislead: usize) {
     let mut random = generator(1, Purpose::Synthetic, [0; 3]);
     let tags = 4;
     let tag = |song: usize| song % tags;
@@ -34,12 +44,17 @@ pub fn dataset(folder: &Path, songs: usize) {
         7 => Split::Test,
         _ => Split::Train,
     };
+    let tagged = |song: usize| match split(song) {
+        Split::Train if song % 3 == 2 => vec![],
+        Split::Valid => vec![tag(song + mislead) as u32],
+        _ => vec![tag(song) as u32],
+    };
     let mut member = |list: usize| (0..5).map(|_| (random.random_range(0..songs / tags) * tags + list % tags) as u32).collect();
     Contents {
         sample_rate: 8000,
         names: (0..songs).map(|song| format!("song {song}.wav")).collect(),
         vocabulary: ["high", "bright", "warm", "low"].map(String::from).to_vec(),
-        tags: (0..songs).map(|s| if split(s) == Split::Train && s % 3 == 2 { vec![] } else { vec![tag(s) as u32] }).collect(),
+        tags: (0..songs).map(tagged).collect(),
         splits: (0..songs).map(split).collect(),
         playlists: (0..songs / 2).map(&mut member).collect(),
         ..Contents::default()

@@ -6,7 +6,7 @@ use super::Gpu;
 use super::errors::guard;
 use crate::error::{Error, Result};
 use crate::plan::memory::slots;
-use crate::plan::{Plan, TensorId, build::names};
+use crate::plan::{Plan, TensorId, names};
 
 pub struct Memory {
     buffers: Vec<wgpu::Buffer>,

@@ -3,8 +3,9 @@
 
 use rayon::prelude::*;
 
-use super::{Arguments, ConvBackward, Places, Source};
-use crate::kernels::blocks::{Block, Cut, Reader, gather};
+use super::dz::{Dz, Owned, Slab, spread_rows};
+use super::{Arguments, ConvBackward, Source};
+use crate::kernels::blocks::{Cut, Reader, gather};
 use crate::kernels::conv::{Conv, norm};
 use crate::kernels::cpu::Shared;
 use crate::kernels::products::{Product, Simd, Work, product};
@@ -137,7 +138,7 @@ impl Work for Job<'_, '_> {
         let part_length = depth * stride;
         // SAFETY: a job owns its part.
         let part = unsafe { args.write(at.weight_partials).range(job * part_length..(job + 1) * part_length) };
-        let maker = Dz::new(kernel, args, &at);
+        let maker = Dz::new(args, &at);
         let mut first_block = true;
         for b in cut.job(job) {
             let block = cut.block(conv, b);
@@ -212,166 +213,6 @@ impl Work for Job<'_, '_> {
             let n = kernel.sums() * conv.cin;
             // SAFETY: a job owns its tile.
             unsafe { args.write(partials).range(job * n..(job + 1) * n) }.copy_from_slice(&sums[..n]);
-        }
-    }
-}
-
-/// Input positions whose gradient a block makes: every one belongs to exactly one block.
-struct Owned {
-    positions: std::ops::Range<usize>,
-}
-
-impl Owned {
-    fn of(cut: &Cut, conv: &Conv, block: &Block) -> Owned {
-        if cut.short {
-            return Owned { positions: 0..conv.input };
-        }
-        let start = if block.positions.start == 0 { 0 } else { (block.positions.start * conv.stride).min(conv.input) };
-        let end = if block.last { conv.input } else { (block.positions.end * conv.stride).min(conv.input) };
-        Owned { positions: start..end }
-    }
-
-    /// The rows of dz that these and the block's own positions need.
-    fn slab(&self, cut: &Cut, conv: &Conv, block: &Block) -> Slab {
-        if cut.short {
-            return Slab::whole(block);
-        }
-        let (taps, pad, stride) = (conv.taps as isize, conv.padding[0] as isize, conv.stride as isize);
-        let low = (self.positions.start as isize + pad - (taps - 1)).div_euclid(stride);
-        let high = (self.positions.end as isize + pad - 1).div_euclid(stride) + 1;
-        Slab::between(low.min(block.positions.start as isize), high.max(block.positions.end as isize))
-    }
-}
-
-/// Consecutive positions of dz; those outside the layer are rows of zeros.
-struct Slab {
-    start: isize,
-    rows: usize,
-}
-
-impl Slab {
-    fn between(start: isize, end: isize) -> Slab {
-        Slab { start, rows: (end - start) as usize }
-    }
-
-    fn whole(block: &Block) -> Slab {
-        Slab::between(block.positions.start as isize, block.positions.end as isize)
-    }
-
-    /// Which row holds position `l`.
-    fn place(&self, l: isize) -> usize {
-        (l - self.start) as usize
-    }
-
-    #[inline(always)]
-    fn fill(&self, maker: &Dz, conv: &Conv, clip: usize, stride: usize, out: &mut [f32], open: &mut [f32]) {
-        let end = self.start + self.rows as isize;
-        let real = self.start.max(0) as usize..end.min(conv.length() as isize) as usize;
-        let (before, rest) = out[..self.rows * stride].split_at_mut(self.place(real.start as isize) * stride);
-        let (inside, behind) = rest.split_at_mut(real.len() * stride);
-        before.fill(0.0);
-        behind.fill(0.0);
-        maker.rows(conv, clip, real, stride, inside, open);
-    }
-}
-
-/// A row (tap', cout) for every owned input position: dz of the position that tap reads it, or 0.
-#[inline(always)]
-fn spread_rows(conv: &Conv, owned: &Owned, slab: &Slab, clips: usize, stride: usize, dz: &[f32], spread: &mut [f32]) {
-    let mut rows = spread.chunks_exact_mut(stride);
-    for clip in 0..clips {
-        for j in owned.positions.clone() {
-            for tap in (0..conv.taps).rev() {
-                let row = rows.next().expect("room for every tap of every input position");
-                let at = (j + conv.padding[0]) as isize - tap as isize;
-                let l = at.div_euclid(conv.stride as isize);
-                if at % conv.stride as isize == 0 && l >= 0 && (l as usize) < conv.length() {
-                    row.copy_from_slice(&dz[(clip * slab.rows + slab.place(l)) * stride..][..stride]);
-                } else {
-                    row.fill(0.0);
-                }
-            }
-        }
-    }
-}
-
-/// Makes rows of dz.
-struct Dz<'a> {
-    z: &'a [f32],
-    p: Option<&'a [f32]>,
-    dy: &'a [f32],
-    coefficients: &'a [f32],
-}
-
-impl<'a> Dz<'a> {
-    fn new(_kernel: &ConvBackward, args: &Arguments<'a>, at: &Places) -> Dz<'a> {
-        Dz { z: args.read(at.z), p: at.p.map(|p| args.read(p)), dy: args.read(at.dy), coefficients: args.read(at.coefficients) }
-    }
-
-    /// dz at `positions` of `clip`, a row of `stride` each; `open` is room for a row.
-    #[inline(always)]
-    fn rows(
-        &self,
-        conv: &Conv,
-        clip: usize,
-        positions: std::ops::Range<usize>,
-        stride: usize,
-        out: &mut [f32],
-        open: &mut [f32],
-    ) {
-        let (c, windows) = (conv.cout, conv.windows);
-        let [s, c0, c1, mean] = [0, 1, 2, 3].map(|k| &self.coefficients[k * c..][..c]);
-        let open = &mut open[..c];
-        let z = |l: usize| &self.z[(clip * windows.length + l) * c..][..c];
-        let mut l = positions.start;
-        while l < positions.end {
-            let Some(w) = windows.window_of(l) else {
-                // In no window: no gradient comes down, the statistics' part remains.
-                let out = &mut out[(l - positions.start) * stride..][..stride];
-                let z = z(l);
-                for i in 0..c {
-                    out[i] = c0[i] + c1[i] * (z[i] - mean[i]);
-                }
-                out[c..].fill(0.0);
-                l += 1;
-                continue;
-            };
-            let dy = &self.dy[(clip * windows.count + w) * c..][..c];
-            for i in 0..c {
-                open[i] = s[i] * dy[i];
-            }
-            let Some(p) = self.p else {
-                let out = &mut out[(l - positions.start) * stride..][..stride];
-                let z = z(l);
-                for i in 0..c {
-                    out[i] = open[i] + c0[i] + c1[i] * (z[i] - mean[i]);
-                }
-                out[c..].fill(0.0);
-                l += 1;
-                continue;
-            };
-            let p = &p[(clip * windows.count + w) * c..][..c];
-            // The first position that equals p takes the window's gradient; earlier ones than
-            // asked for are looked at, not written.
-            let window = windows.positions(w);
-            l = window.end;
-            for m in window {
-                let z = z(m);
-                if m < positions.start || m >= positions.end {
-                    for i in 0..c {
-                        open[i] = if z[i] == p[i] { 0.0 } else { open[i] };
-                    }
-                    continue;
-                }
-                let out = &mut out[(m - positions.start) * stride..][..stride];
-                let (row, rest) = out.split_at_mut(c);
-                for i in 0..c {
-                    let taken = z[i] == p[i];
-                    row[i] = c0[i] + c1[i] * (z[i] - mean[i]) + if taken { open[i] } else { 0.0 };
-                    open[i] = if taken { 0.0 } else { open[i] };
-                }
-                rest.fill(0.0);
-            }
         }
     }
 }

@@ -9,6 +9,7 @@
 //! are kept (`algebra.md`, 4); for a wave there is no `da`.
 
 mod cpu;
+mod dz;
 mod gpu;
 
 use super::conv::{Conv, Source};

@@ -1,0 +1,28 @@
+//! The names of a plan's inputs, state and outputs: what `batch/`, `train/` and `evaluate/` ask for.
+
+/// i16 `[clip, sample]`; clips lie `Network::wave_stride` apart.
+pub const WAVE: &str = "wave";
+/// `[taps + 1, taps]`: mean and covariance of layer 1's patches, if it is recomputed.
+pub const PATCHES: &str = "patches";
+/// `[clip, tag]`
+pub const OWN: &str = "own";
+/// `[clip, tag]`
+pub const PROPAGATED: &str = "propagated";
+/// `[2, clip]`: own, propagated.
+pub const WEIGHTS: &str = "weights";
+/// `[clip, feature]`
+pub const MASK: &str = "mask";
+/// `[2]`: rate, momentum.
+pub const HYPER: &str = "hyper";
+pub const PARAMETERS: &str = "parameters";
+pub const GRADIENTS: &str = "gradients";
+pub const MOMENTA: &str = "momenta";
+pub const RUNNING: &str = "running";
+/// `[clip, 2]`: each clip's part of own and propagated loss.
+pub const LOSSES: &str = "losses";
+/// `[clip, tag]`
+pub const PROBABILITIES: &str = "probabilities";
+/// `[clip, head x tag]`
+pub const LOGITS: &str = "logits";
+/// u32 `[1]`
+pub const STATUS: &str = "status";
