@@ -35,8 +35,8 @@ fn wrong_usage_and_wrong_files_exit_with_2_and_name_the_place() {
     refuses(&["verify", &missing], 2, "no-such-dataset");
     refuses(&["info", &missing], 2, "no-such-dataset");
     refuses(&["walk", &missing, "--song", "a"], 2, "no-such-dataset");
-    refuses(&["plan", "--network", "3^0"], 2, "--network");
-    refuses(&["plan", "--network", "3^9", "--clip", "100"], 2, "--network");
+    refuses(&["plan", "--network", "3^0", "--device", "cpu"], 2, "--network");
+    refuses(&["plan", "--network", "3^9", "--clip", "2", "--device", "cpu"], 2, "--network");
     refuses(&["bench", "step", "--steps", "0"], 2, "--steps");
     refuses(&["bench", "step", "--device", "cpu", "--family", "tiled"], 2, "--family");
     refuses(&["bench", "step", "--device", "cpu", "--adapter", "x"], 2, "--adapter");
@@ -67,7 +67,7 @@ fn objects(arguments: &[&str]) -> Vec<serde_json::Value> {
 
 #[test]
 fn json_is_an_object_a_line_with_its_schema() {
-    objects(&["plan", "--network", "3^5-81", "--batch", "2", "--json"]);
+    objects(&["plan", "--network", "3^5-81", "--batch", "2", "--device", "cpu", "--json"]);
     let bench = ["bench", "step", "--network", "3^5-81/4", "--batch", "2", "--steps", "2", "--device", "cpu", "--json"];
     for mode in ["training", "inference"] {
         let all = objects(&[&bench[..], &["--mode", mode]].concat());
@@ -84,7 +84,7 @@ fn json_is_an_object_a_line_with_its_schema() {
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tagwalk"))
-        .args(["plan", "--network", "3^9"])
+        .args(["plan", "--network", "3^9", "--device", "cpu"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
