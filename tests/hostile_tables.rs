@@ -8,7 +8,7 @@ mod mutate;
 use std::io::BufReader;
 use std::path::Path;
 
-use mutate::mutate;
+use mutate::{mutate, put};
 use tagwalk::dataset::write::Contents;
 use tagwalk::dataset::{Dataset, Manifest, Split};
 use tagwalk::format::npy::{Array, Header};
@@ -22,7 +22,7 @@ use tagwalk::import::{groups, splits, text};
 /// A file with these bytes in a folder that is reused.
 fn file(folder: &Path, name: &str, bytes: &[u8]) -> std::path::PathBuf {
     let path = folder.join(name);
-    std::fs::write(&path, bytes).unwrap();
+    put(&path, bytes);
     path
 }
 
@@ -151,7 +151,7 @@ fn a_dataset_with_any_file_changed_opens_or_is_refused() {
     mutate(&seeds.iter().map(Vec::as_slice).collect::<Vec<_>>(), 7, |bytes| {
         // In place of the file that it is most like by its beginning, so that many get past the sizes.
         let place = (0..seeds.len()).find(|&i| seeds[i].len() == bytes.len()).unwrap_or(bytes.len() % seeds.len());
-        std::fs::write(&names[place], bytes).unwrap();
+        put(&names[place], bytes);
         if let Ok(d) = Dataset::open(folder.path()) {
             opened += 1;
             for song in 0..d.songs() {
@@ -161,7 +161,7 @@ fn a_dataset_with_any_file_changed_opens_or_is_refused() {
             let _ = (0..d.playlists().len()).map(|p| d.playlists().row(p).len()).sum::<usize>();
             let _ = d.find("c");
         }
-        std::fs::write(&names[place], &seeds[place]).unwrap();
+        put(&names[place], &seeds[place]);
     });
     assert!(opened > 0, "no changed dataset opened: the accessors were not tried");
 }

@@ -56,6 +56,11 @@ fn hostile_files_never_panic() {
         refused += usize::from(Matrix::parse(&bytes).is_err());
     }
     assert!(refused > 15_000 && refused < 30_000, "{refused} of 30000 refused");
+    // A type that begins with a letter of several bytes; rows without number, of nothing.
+    let file = |header: &str| [b"\x93NUMPY\x01\0", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
+    assert!(Matrix::parse(&file("{'descr': '\u{e9}f8', 'fortran_order': False, 'shape': (0, 3)}")).is_err());
+    let many = Matrix::parse(&file("{'descr': '<f8', 'fortran_order': False, 'shape': (1152921504606846976, 0)}")).unwrap();
+    assert_eq!(many.shape, [1 << 60, 0]);
     // Sizes that no memory has: refused before anything is allocated.
     let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }";
     let huge = [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes(), &[0; 64]].concat();

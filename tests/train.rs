@@ -11,7 +11,9 @@ use tagwalk::run::{Checkpoint, Weights, files};
 use tagwalk::train::options::Config;
 
 mod common;
-use common::runs::{CLIP, NETWORK, dataset, fails, kind, log, outcome, succeeds, tagwalk, text, with_dataset};
+#[cfg(feature = "import")]
+use common::runs::outcome;
+use common::runs::{CLIP, NETWORK, dataset, fails, kind, log, succeeds, tagwalk, text, with_dataset};
 
 /// The arguments of a short run on the CPU.
 fn train<'a>(data: &'a Path, run: &'a Path, more: &[&'a str]) -> Vec<&'a str> {

@@ -38,12 +38,13 @@ impl Matrix {
             let help = "It needs two dimensions, [songs, tags].";
             return Err((format!("has shape {:?}", header.shape), help));
         };
-        let (order, kind) = header.descr.split_at(header.descr.len().min(1));
-        let big = match order {
-            "<" | "|" | "=" => false,
-            ">" => true,
+        let mut kind = header.descr.chars();
+        let big = match kind.next() {
+            Some('<' | '|' | '=') => false,
+            Some('>') => true,
             _ => return Err(unknown(&header.descr)),
         };
+        let kind = kind.as_str();
         let data = bytes.get(header.data..).unwrap_or(&[]);
         let elements = rows.checked_mul(columns);
         // Bounded by what the file holds before anything is allocated.
@@ -56,7 +57,8 @@ impl Matrix {
             let at = move |row: usize, column: usize| {
                 if header.fortran_order { column * rows + row } else { row * columns + column }
             };
-            let places = (0..rows).flat_map(move |r| (0..columns).map(move |c| at(r, c) * width));
+            // By elements, not by rows: there may be 2^60 rows of nothing.
+            let places = (0..elements.unwrap_or(0)).map(move |i| at(i / columns, i % columns) * width);
             // Eight bytes, the element's at the end that its order begins with.
             Ok(places.map(move |at| {
                 let mut element = [0u8; 8];

@@ -1,5 +1,6 @@
 //! Bytes from a stranger: valid files changed at random, from a seed, for as long as one likes.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
@@ -25,11 +26,12 @@ const WORDS: [&[u8]; 16] = [
     b"%ff",
 ];
 
-/// Gives changed copies of `valid` to `reader` for `TAGWALK_FUZZ_SECONDS` (2). A panic shows the bytes.
+/// Gives `valid` and changed copies of it to `reader`, the copies for `TAGWALK_FUZZ_SECONDS` (2). A panic shows the bytes.
 pub fn mutate(valid: &[&[u8]], seed: u64, mut reader: impl FnMut(&[u8])) {
     let seconds = std::env::var("TAGWALK_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2.0);
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     let before = peak_memory();
+    valid.iter().for_each(|bytes| reader(bytes));
     let mut count = 0u64;
     while Instant::now() < end {
         let mut random = generator(seed, Purpose::Synthetic, [count, 0, 0]);
@@ -45,7 +47,15 @@ pub fn mutate(valid: &[&[u8]], seed: u64, mut reader: impl FnMut(&[u8])) {
     }
     assert!(count > 0);
     let grown = peak_memory().saturating_sub(before);
+    println!("reader {seed}: {count} files, {grown} KiB more memory at its peak");
     assert!(grown < 256 << 10, "{count} files of a few KiB took {grown} KiB");
+}
+
+/// Writes a file for a reader that takes a path. What is there is removed first: file systems that
+/// flush a file which is cut short and written again would leave time for a hundred a second.
+pub fn put(path: &Path, bytes: &[u8]) {
+    let _ = std::fs::remove_file(path);
+    std::fs::write(path, bytes).unwrap();
 }
 
 fn change(bytes: &mut Vec<u8>, valid: &[&[u8]], random: &mut Generator) {
