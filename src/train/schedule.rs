@@ -17,7 +17,7 @@ pub enum Rule {
     /// The released software's: five stages, each a fifth of the rate before, from the best weights
     /// and without momentum; a stage ends after 3 epochs without a new best; 1e-6 decay a step
     Released,
-    /// A fifth after 60 % and again after 85 % of the steps; no early stopping
+    /// A fifth after 60 % and again after 85 % of the steps; no early stopping: the last weights are the best
     Fixed,
 }
 
@@ -123,12 +123,14 @@ impl Schedule {
     /// validation songs. Gives whether it is a new best, and what follows.
     pub fn epoch_ended(&self, state: &mut State, epoch: u64, loss: Option<f64>) -> (bool, Next) {
         let better = |than: Option<f64>| loss.is_some_and(|l| than.is_none_or(|b| l < b));
-        let new_best = better(state.best);
+        let lower = better(state.best);
         let worse = loss.zip(state.best).is_some_and(|(l, b)| l > b);
-        if new_best {
+        if lower {
             (state.best, state.best_epoch) = (loss, epoch);
         }
-        let progress = if self.rule == Rule::Released { better(state.stage_best) } else { new_best };
+        // Small validation splits have their lowest loss long before ranking is at its best.
+        let new_best = lower || self.rule == Rule::Fixed;
+        let progress = if self.rule == Rule::Released { better(state.stage_best) } else { lower };
         if progress {
             state.stage_best = loss;
             state.since = 0;
