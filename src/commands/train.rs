@@ -106,7 +106,7 @@ fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
     if args.json {
         super::print::json(&json!({"kind": "dry-run", "config": config, "memory_bytes": block.bytes, "gflop_a_step": gflop}))?;
     } else {
-        super::print::line(&format!(
+        super::print::line(format!(
             "{} clips of {} samples a step, {:.2} GFLOP, {} MiB; {} tags; nothing was written",
             config.settings.batch,
             config.network.clip_length,

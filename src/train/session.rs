@@ -162,7 +162,7 @@ impl<'a> Session<'a> {
                 saved = Instant::now();
                 pace = Pace::new();
             } else {
-                let by_steps = self.cadence.steps > 0 && self.place.steps % self.cadence.steps == 0;
+                let by_steps = self.cadence.steps > 0 && self.place.steps.is_multiple_of(self.cadence.steps);
                 if by_steps || saved.elapsed() >= self.cadence.every {
                     self.settle(&mut pace, watch)?;
                     self.save_and_tell(watch)?;
