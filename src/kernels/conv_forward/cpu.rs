@@ -139,7 +139,7 @@ unsafe fn write_rows<S: Simd>(z: &Shared<f32>, conv: &crate::kernels::conv::Conv
             // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
             unsafe {
                 let out = z.range(at..at + c);
-                if c % 16 == 0 {
+                if c.is_multiple_of(16) {
                     for v in (0..c).step_by(S::LANES) {
                         S::stream(out.as_mut_ptr().add(v), S::load(row.as_ptr().add(v)));
                     }
