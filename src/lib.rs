@@ -4,7 +4,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`error`], [`random`], [`format`] | errors for people, the only source of chance, small file formats |
+//! | [`error`], [`random`], [`format`](mod@format) | errors for people, the only source of chance, small file formats |
 //! | [`dataset`], `import`, [`playlists`] | the dataset folder, reading what people have into it, walks along playlists |
 //! | [`network`], [`tensor`], [`kernels`], [`plan`], [`device`] | the network as a table, its kernels, the plan of a step, the devices that run it |
 //! | [`batch`], [`run`], [`measure`], [`evaluate`], [`train`] | a step's buffers, a run's folder, checks and benches, metrics, the loop |

@@ -69,7 +69,7 @@ impl Patches {
         Ok(network.recomputes_first_layer().then_some(patches))
     }
 
-    /// Values that [`Patches::write`] writes.
+    /// Values that `write` writes.
     pub fn len(&self) -> usize {
         (self.layer.kernel + 1) * self.layer.kernel
     }

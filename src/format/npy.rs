@@ -64,7 +64,7 @@ impl Header {
     }
 
     /// Elements, where that is a number.
-    pub fn len(&self) -> Option<usize> {
+    pub fn elements(&self) -> Option<usize> {
         self.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
     }
 
@@ -190,7 +190,7 @@ impl<T: Element> Array<T> {
                 Error::input(path, "is in Fortran order").help("In Python: np.save(path, np.ascontiguousarray(np.load(path))).")
             );
         }
-        let expected = header.len().and_then(|n| n.checked_mul(size_of::<T>())).and_then(|n| n.checked_add(header.data));
+        let expected = header.elements().and_then(|n| n.checked_mul(size_of::<T>())).and_then(|n| n.checked_add(header.data));
         if expected != Some(bytes.len()) {
             let what = format!("has {} bytes, but its header says shape {:?} of {}", bytes.len(), header.shape, header.descr);
             return Err(Error::input(path, what).help("The file was cut off or changed: make it again."));

@@ -14,10 +14,13 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::{List, Reading};
 
+/// A line: artist and title, which are of no account here, then the song's id.
+type Entry = (IgnoredAny, Option<String>);
+
 /// What is needed of a mix. Any field may be missing or null.
 #[derive(Deserialize)]
 struct Mix {
-    playlist: Option<Vec<Option<(IgnoredAny, Option<String>)>>>,
+    playlist: Option<Vec<Option<Entry>>>,
     filtered_lists: Option<Vec<Option<Vec<Option<String>>>>>,
 }
 

@@ -2,14 +2,18 @@
 //! made (`algebra.md`, 3, with c1·(z − mean) kept together: where dz is a small rest of large terms,
 //! its readers would lose digits to c1·z and c1·mean cancelling):
 //!
-//!     dbeta = Σ dy   dgamma = Σ dy·(p − mean)·r
-//!     s = scale   c1 = −s·r·dgamma/N   c0 = −s·dbeta/N
+//! ```text
+//! dbeta = Σ dy   dgamma = Σ dy·(p − mean)·r
+//! s = scale   c1 = −s·r·dgamma/N   c0 = −s·dbeta/N
+//! ```
 //!
 //! For a recomputed layer 1 (`algebra.md`, 4; D_k = Σ patch_k·dy, μ and C the patches' mean and
 //! covariance), written so that nothing cancels:
 //!
-//!     dgamma = r·(Σ_k w_k·D_k − mean·dbeta)
-//!     dw_k = s·(D_k − μ_k·dbeta) + c1·N·(C w)_k
+//! ```text
+//! dgamma = r·(Σ_k w_k·D_k − mean·dbeta)
+//! dw_k = s·(D_k − μ_k·dbeta) + c1·N·(C w)_k
+//! ```
 
 mod cpu;
 mod gpu;

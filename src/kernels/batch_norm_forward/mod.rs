@@ -1,7 +1,9 @@
 //! Statistics of a layer's z, and from them what its readers need (`algebra.md`, 1):
 //!
-//!     r = 1/sqrt(var + eps)   scale = gamma·r   shift = beta − mean·scale
-//!     running = (1 − m)·running + m·batch        (mean with the convolution's bias added)
+//! ```text
+//! r = 1/sqrt(var + eps)   scale = gamma·r   shift = beta − mean·scale
+//! running = (1 − m)·running + m·batch        (mean with the convolution's bias added)
+//! ```
 //!
 //! In evaluation the running statistics take the place of the batch's.
 

@@ -1,9 +1,11 @@
 //! From `dy`, the gradient at the pooled positions, both products of backward, with dz made while
 //! reading (`algebra.md`, 3):
 //!
-//!     dz = s·dy (at the selected position, else 0) + c0 + c1·(z − mean)
-//!     dw[k,i,o] = Σ a[b, l·stride + k − pad, i] · dz[b,l,o]
-//!     da[b,j,i] = Σ dz[b,l,o] · w[k,i,o]   over l·stride + k − pad = j
+//! ```text
+//! dz = s·dy (at the selected position, else 0) + c0 + c1·(z − mean)
+//! dw[k,i,o] = Σ a[b, l·stride + k − pad, i] · dz[b,l,o]
+//! da[b,j,i] = Σ dz[b,l,o] · w[k,i,o]   over l·stride + k − pad = j
+//! ```
 //!
 //! `da` ends with the mask of the layer below and that layer's sums; for layer 1 only the sums
 //! are kept (`algebra.md`, 4); for a wave there is no `da`.

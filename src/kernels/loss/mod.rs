@@ -1,8 +1,10 @@
 //! Eqs. (1) and (3) of the paper, negated, and their gradient at the logits x:
 //!
-//!     bce(x, y) = max(x, 0) − x·y + log(1 + exp(−|x|))
-//!     own = 1/N Σ_b v_b Σ_t bce(x, y)     propagated the same with its own labels and weights
-//!     loss = own + λ·propagated           N = clips·tags for the mean, 1 for the sum
+//! ```text
+//! bce(x, y) = max(x, 0) − x·y + log(1 + exp(−|x|))
+//! own = 1/N Σ_b v_b Σ_t bce(x, y)     propagated the same with its own labels and weights
+//! loss = own + λ·propagated           N = clips·tags for the mean, 1 for the sum
+//! ```
 //!
 //! With one head both terms read the same logits; with two the supportive term reads head 1.
 

@@ -1,6 +1,8 @@
 //! Nesterov momentum over all parameters at once, as PyTorch writes it:
 //!
-//!     u = m·u + g     p = p − rate·(g + m·u)
+//! ```text
+//! u = m·u + g     p = p − rate·(g + m·u)
+//! ```
 //!
 //! and where the first value is that is not finite.
 
