@@ -6,6 +6,11 @@ cd "$(dirname "$0")"
 
 say() { printf '\n== %s\n' "$*"; }
 
+for tool in rustfmt clippy; do
+    cargo "$(echo $tool | sed s/rustfmt/fmt/)" --version >/dev/null 2>&1 ||
+        { echo "test.sh: $tool is missing: rustup component add $tool" >&2; exit 2; }
+done
+
 say "format"
 cargo fmt --all --check
 
@@ -24,7 +29,13 @@ adapter() {
     "$target/debug/tagwalk" devices || code=$?
     return "$code"
 }
-if ! adapter; then
+code=0
+adapter || code=$?
+if [ "$code" != 0 ] && [ "$code" != 3 ]; then
+    echo "test.sh: \`tagwalk devices\` failed with exit code $code" >&2
+    exit "$code"
+fi
+if [ "$code" = 3 ]; then
     need="the shaders' tests need a Vulkan adapter: install a GPU's driver, or software Vulkan (Debian, Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1; Fedora: dnf install mesa-vulkan-drivers vulkan-loader)"
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing software Vulkan"

@@ -120,11 +120,12 @@ fn find_data(named: Option<&Path>) -> Result<PathBuf> {
 /// Makes room for this demo: what an earlier one left is replaced, anything else is not touched.
 fn clear(folder: &Path) -> Result<()> {
     if folder.exists() {
-        let ours = folder.join(MARK).exists() || folder.join("dataset").exists();
+        let ours = folder.join(MARK).exists();
         let empty = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
         if !ours && !empty {
             return Err(Error::input(folder, "is there already and no demo made it").help("Name another folder by --out."));
         }
+        print::note(format_args!("replacing the demo that was in {}", folder.display()));
         std::fs::remove_dir_all(folder).map_err(|e| Error::io(folder, "cannot replace the demo before", e))?;
     }
     std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, "cannot make this folder", e))?;
@@ -216,7 +217,7 @@ fn report(dataset: &Dataset, comparison: &Comparison, trials: &[(Arm, PathBuf, T
          \x20 tagwalk train DATASET --out RUN                 the real network; --network 3^5-81 is the small one\n\
          \x20 tagwalk evaluate RUN",
         duration(began.elapsed()),
-        run.join(files::BEST).display(),
+        run.join(files::LAST).display(),
     ))
 }
 
@@ -277,7 +278,7 @@ impl Show {
 
     fn end(&self) {
         if self.live {
-            eprintln!("\r\x1b[K{}", self.last);
+            let _ = writeln!(std::io::stderr(), "\r\x1b[K{}", self.last);
         } else if !self.last.is_empty() {
             print::note(&self.last);
         }

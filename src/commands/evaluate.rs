@@ -15,7 +15,7 @@ use crate::evaluate::metrics::{MIN_POSITIVES, Measured, OfTag, Report, Table};
 use crate::evaluate::songs::{self, Scored};
 use crate::format::matrix::{Matrix, Values};
 use crate::plan::Settings;
-use crate::run::{Weights, files, interrupt};
+use crate::run::{files, interrupt};
 use crate::train::options::Config;
 
 /// Measure a run on its test songs, or any scores against truth: annotation MAP, retrieval MAP, ROC-AUC
@@ -91,13 +91,16 @@ pub fn run(args: Args) -> Result<Outcome> {
 /// The run's network over the split's songs.
 fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
     let config = Config::read(folder)?;
-    let dataset = Dataset::open(args.dataset.as_ref().unwrap_or(&config.dataset))?;
+    let dataset = Dataset::open(args.dataset.as_ref().unwrap_or(&config.dataset)).map_err(|e| match args.dataset {
+        Some(_) => e,
+        None => e.help("It is where the run found its dataset: name its place now by --dataset."),
+    })?;
     if dataset.vocabulary() != config.vocabulary {
         return Err(Error::input(dataset.folder(), "has other tags than the run was trained on")
             .help("Name the run's own dataset by --dataset."));
     }
     let name = if args.weights == Which::Best { files::BEST } else { files::LAST };
-    let weights = Weights::read(&folder.join(name))?;
+    let weights = super::weights(&folder.join(name))?;
     let split = if args.split == Side::Test { Split::Test } else { Split::Valid };
     let chosen = songs::of_split(&dataset, split)?;
     interrupt::listen("stopping")?;

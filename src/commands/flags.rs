@@ -58,7 +58,7 @@ impl DeviceFlags {
             // The pool that prepares batches; a second call in one process keeps the first pool.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
         }
-        eprintln!("tagwalk: device: {} ({})", device.name(), describe(&choice));
+        super::print::note(format_args!("device: {} ({})", device.name(), describe(&choice)));
         Ok((device, choice))
     }
 
@@ -143,9 +143,10 @@ impl NetworkFlags {
             network.tags = tags;
             network
         } else {
-            Network { dropout: self.dropout, ..family::member(&self.network, tags)? }
+            family::member(&self.network, tags)?
         };
-        network.heads = self.heads;
+        network.heads = self.heads.unwrap_or(network.heads);
+        network.dropout = self.dropout.unwrap_or(network.dropout);
         network.check()?;
         match self.clip {
             Some(samples) => network.with_clip(samples),

@@ -83,3 +83,12 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Batches(args) => batches::run(args),
     }
 }
+
+/// Weights for using them; says what to do where there are none yet.
+fn weights(path: &std::path::Path) -> Result<crate::run::Weights> {
+    if !path.exists() {
+        let help = "A run has best.safetensors once an epoch is finished: go on with `tagwalk train --resume --out RUN`, or take its last.safetensors.";
+        return Err(crate::error::Error::input(path, "there are no weights").help(help));
+    }
+    crate::run::Weights::read(path)
+}

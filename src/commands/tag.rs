@@ -13,7 +13,7 @@ use crate::evaluate::score::Scorer;
 use crate::format::table::{Align, Table};
 use crate::import::audio::{self, EXTENSIONS};
 use crate::plan::{Settings, evaluation};
-use crate::run::{Weights, files, interrupt};
+use crate::run::{files, interrupt};
 
 /// Files that are decoded together, so that memory stays bounded and the device is kept busy.
 const TOGETHER: usize = 32;
@@ -47,7 +47,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         return Err(Error::usage("--batch", "must be greater than 0"));
     }
     let path = if args.run.is_dir() { args.run.join(files::BEST) } else { args.run.clone() };
-    let weights = Weights::read(&path)?;
+    let weights = super::weights(&path)?;
     let found = find(&args.paths)?;
     interrupt::listen("stopping after these files")?;
     let (device, choice) = args.device.open()?;

@@ -11,6 +11,7 @@ use super::flags::{DeviceFlags, TrainFlags};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::plan::{Run, training};
+use crate::playlists::Mode;
 use crate::run::interrupt;
 use crate::train::options::Config;
 use crate::train::{Cadence, Ending, Event, Session};
@@ -24,7 +25,7 @@ pub struct Args {
     /// The run's folder: configuration, log, checkpoints
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
-    /// Go on with the run in --out where its last checkpoint is, with its own settings
+    /// Go on with the run in --out where its last checkpoint is, with its own settings: flags that decide a run are not read
     #[arg(long)]
     pub resume: bool,
     /// A checkpoint also after every N steps; 0: by time only
@@ -36,10 +37,10 @@ pub struct Args {
     /// Print what would be trained, and end
     #[arg(long)]
     pub dry_run: bool,
-    /// Print an object a line on stdout instead of text
+    /// Print an object a line on stdout; text goes to stderr as always
     #[arg(long)]
     pub json: bool,
-    /// Print only the end
+    /// Say nothing of steps and epochs
     #[arg(long, short)]
     pub quiet: bool,
     #[command(flatten)]
@@ -89,11 +90,11 @@ pub fn run(args: Args) -> Result<Outcome> {
             Err(Error::interrupted(format!("stopped after step {steps}; everything is saved")).help(again))
         }
         Ending::Finished => {
-            eprintln!(
-                "tagwalk: done after {steps} steps; best weights: {}\n  Next: tagwalk evaluate {}",
+            super::print::note(format_args!(
+                "done after {steps} steps; best weights: {}\n  Next: tagwalk evaluate {}",
                 args.out.join(crate::run::files::BEST).display(),
                 args.out.display()
-            );
+            ));
             Ok(Outcome::Done)
         }
     }
@@ -121,21 +122,30 @@ fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
 /// Says what is trained on, and what a user should know before waiting.
 fn introduce(session: &Session, dataset: &Dataset) {
     let (config, stage) = (&session.config, session.trainer.stage());
-    eprintln!(
-        "tagwalk: {} training songs ({} shorter than a clip, padded with silence), {} validation songs, {} tags; {} steps an epoch, {} parameters",
+    super::print::note(format_args!(
+        "{} training songs ({} shorter than a clip, padded with silence), {} validation songs, {} tags; {} steps an epoch, {} parameters",
         stage.songs().len(),
         stage.short(),
         session.validation_songs(),
         dataset.vocabulary().len(),
         stage.steps(),
         session.trainer.table.count()
-    );
+    ));
     let place = session.place();
     if place.steps > 0 {
-        eprintln!("tagwalk: going on after step {}", place.steps);
+        super::print::note(format_args!("going on after step {}", place.steps));
+    }
+    if config.train.propagation.mode != Mode::None && dataset.playlists().is_empty() {
+        super::print::note("no playlist has two songs of the dataset: no tag can be borrowed; `tagwalk info` shows what it has");
+    }
+    let tagged = stage.songs().iter().filter(|&&song| stage.labels().tags().is_tagged(song as usize)).count();
+    if tagged == 0 {
+        super::print::note("no training song has a tag: there is nothing to learn from but borrowed ones");
     }
     if session.validation_songs() == 0 {
-        eprintln!("tagwalk: no validation songs: the rate will not drop by itself, and the last weights are the best");
+        super::print::note(format_args!(
+            "no validation songs: the rate will not drop by itself, and the last weights are the best"
+        ));
     }
     // Running statistics begin at 0 and 1; what is left of that after n steps is (1 - m)^n.
     let schedule = &config.train.schedule;
@@ -143,10 +153,10 @@ fn introduce(session: &Session, dataset: &Dataset) {
     if let Some(steps) = steps
         && (1.0 - config.network.bn_momentum).powf(steps as f64) > 0.05
     {
-        eprintln!(
-            "tagwalk: {steps} steps are few for the running statistics, which move by {} a step: validation and evaluation will look worse than training",
+        super::print::note(format_args!(
+            "{steps} steps are few for the running statistics, which move by {} a step: validation and evaluation will look worse than training",
             config.network.bn_momentum
-        );
+        ));
     }
 }
 
@@ -229,7 +239,7 @@ impl Show {
 
     fn end(&self) {
         if self.live && !self.quiet {
-            eprintln!();
+            let _ = writeln!(std::io::stderr());
         }
     }
 }

@@ -34,7 +34,9 @@ pub fn run(
     let mut session = Session::begin(folder, config, dataset, device, threads, cadence)?;
     let trained_on = session.trainer.stage().songs().len();
     if session.run(watch)? == Ending::Interrupted {
-        return Err(Error::interrupted("stopped in the middle of an arm"));
+        return Err(
+            Error::interrupted("stopped in the middle of an arm").help("An arm is not resumed: run the same command again.")
+        );
     }
     let weights = session.weights()?;
     // Two plans in memory are one too many on a small machine.

@@ -120,6 +120,11 @@ impl<'a> Session<'a> {
         let mut trainer = Trainer::new(dataset, device, &config, threads)?;
         let (folder, checkpoint, log) = run::Run::resume::<Memory>(folder)?;
         let Checkpoint { weights, momenta, position } = checkpoint;
+        let last = folder.folder().join(files::LAST);
+        if weights.about != config.about() || position.step >= trainer.epoch_steps() {
+            return Err(Error::input(&last, "is not a checkpoint of this run's configuration")
+                .help("Take back the run's own file, or begin a new run."));
+        }
         trainer.set_weights(&weights.parameters, &weights.running)?;
         trainer.set_momenta(&momenta)?;
         let place = Place { epoch: position.epoch, step: position.step, steps: position.steps };
@@ -236,7 +241,11 @@ impl<'a> Session<'a> {
             self.save_best(epoch, validation)?;
         }
         if next == Next::Restart {
-            let weights = Weights::read(&self.folder.folder().join(files::BEST))?;
+            let path = self.folder.folder().join(files::BEST);
+            let weights = Weights::read(&path)?;
+            if weights.about != self.config.about() {
+                return Err(Error::input(&path, "holds another network's weights than this run's"));
+            }
             self.trainer.set_weights(&weights.parameters, &weights.running)?;
             self.trainer.set_momenta(&vec![0.0; self.trainer.table.length])?;
         }
@@ -278,9 +287,8 @@ impl<'a> Session<'a> {
         self.settle(pace, watch)?;
         if self.place.step > 0 {
             let validation = self.validate()?;
-            if validation.is_none() || validation.zip(self.memory.schedule.best).is_none_or(|(l, b)| l < b) {
-                self.memory.schedule.best = validation;
-                self.memory.schedule.best_epoch = self.place.epoch;
+            let (best, _) = self.config.train.schedule.epoch_ended(&mut self.memory.schedule, self.place.epoch, validation);
+            if best || validation.is_none() {
                 self.save_best(self.place.epoch, validation)?;
             }
             self.log.write(&json!({"kind": "end", "steps": self.place.steps, "validation": validation}))?;

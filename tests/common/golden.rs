@@ -87,6 +87,12 @@ pub fn all() -> Vec<Golden> {
         let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
         let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
         paths.sort();
+        let problems = paths.iter().filter(|p| p.extension().is_some_and(|e| e == "json"));
+        let problems: Vec<_> = problems.filter(|p| p.file_stem().is_some_and(|s| s != "paper")).collect();
+        assert!(!problems.is_empty(), "{}: no golden problem in this folder", folder.display());
+        for json in problems {
+            assert!(json.with_extension("safetensors").exists(), "{}: its .safetensors is missing", json.display());
+        }
         for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "safetensors")) {
             let bytes = read(path);
             let sum: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
