@@ -12,7 +12,7 @@ data=$1
 out=${2:-$root/target/learning}
 python=${PYTHON:-python3}
 seeds=${SEEDS:-0 1 2 3 4 5 6 7} steps=${STEPS:-696}
-flags="--network 3^5-81 --schedule fixed --running-variance unbiased ${FLAGS:---mode walk --exclude-self --remove 0.8}"
+flags="--network 3^5-81 --schedule fixed --running-variance unbiased ${FLAGS:---mode walk --exclude-self}"
 
 cargo build --release --manifest-path "$root/Cargo.toml"
 tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
