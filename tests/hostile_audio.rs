@@ -1,5 +1,5 @@
 //! Audio files of any content give samples or an error: no panic, no memory beyond what was asked for.
-//! For longer than a few seconds: `TAGWALK_FUZZ_SECONDS=600 cargo test --release --test hostile_audio`.
+//! For longer than a few seconds: `fuzz.sh`.
 #![cfg(feature = "import")]
 
 #[path = "common/mutate.rs"]

@@ -1,6 +1,5 @@
 //! A run's files of any content give a run or an error: checkpoints, configurations, logs, tables of
-//! layers, scores. No panic, no memory beyond what the file is worth. For longer than a few seconds:
-//! `TAGWALK_FUZZ_SECONDS=600 cargo test --release --test hostile_runs`.
+//! layers, scores. No panic, no memory beyond what the file is worth. For longer than a few seconds: `fuzz.sh`.
 
 #[path = "common/mutate.rs"]
 mod mutate;

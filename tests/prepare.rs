@@ -169,6 +169,58 @@ fn killed_or_stopped_and_run_again_gives_the_same_bytes() {
     same(&whole, &killed);
 }
 
+/// A WAV file of mono 32-bit floats at 22,050 Hz, the rate of the dataset: what is cut can be counted.
+fn float_wav(path: &Path, samples: &[f32]) {
+    let bytes = samples.len() as u32 * 4;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + bytes).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x03\0\x01\0");
+    file.extend(22_050u32.to_le_bytes());
+    file.extend(88_200u32.to_le_bytes());
+    file.extend(b"\x04\0\x20\0data");
+    file.extend(bytes.to_le_bytes());
+    file.extend(samples.iter().flat_map(|x| x.to_le_bytes()));
+    fs::write(path, file).unwrap();
+}
+
+#[test]
+fn what_was_cut_is_told_also_after_an_interruption() {
+    let collection = collection();
+    let at = collection.path();
+    // First by name, so decoded before the interruption: 300 samples above 1, 200 below -1, the rest inside.
+    let loud: Vec<f32> = (0..22_050)
+        .map(|i| {
+            if i < 300 {
+                1.5
+            } else if i < 500 {
+                -1.25
+            } else {
+                0.5
+            }
+        })
+        .collect();
+    float_wav(&at.join("audio/a loud song.wav"), &loud);
+    let told = |output: Output| {
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        [json["saturated_songs"].as_u64(), json["saturated_samples"].as_u64()]
+    };
+    let whole = at.join("whole");
+    assert_eq!(told(run(at, &whole, &["--json"])), [Some(1), Some(500)]);
+    let d = Dataset::open(&whole).unwrap();
+    let wave = d.wave(d.find("a loud song.wav").unwrap());
+    assert_eq!((wave[0], wave[299], wave[300], wave[499], wave[500]), (32767, 32767, -32768, -32768, 16384));
+
+    let stopped = at.join("stopped");
+    let mut child = started(at, &stopped, 20);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let journal = fs::read_to_string(stopped.join("unfinished/decoded.jsonl")).unwrap();
+    assert!(journal.contains("a loud song.wav"), "{journal}");
+    assert_eq!(told(run(at, &stopped, &["--json"])), [Some(1), Some(500)]);
+    same(&whole, &stopped);
+}
+
 #[test]
 fn a_full_disk_is_an_error_and_can_be_gone_on_from() {
     let collection = collection();

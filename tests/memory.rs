@@ -1,0 +1,21 @@
+//! Promise: training the released network at the paper's batch takes less than 1,500 MiB on a CPU:
+//! the plan's block and the threads' working spaces, as they are taken, not as they are estimated.
+
+use tagwalk::device::{Program, cpu};
+use tagwalk::kernels::{Choice, products::Isa};
+use tagwalk::network::family;
+use tagwalk::plan::{self, Settings};
+
+#[test]
+fn the_released_network_fits_at_batch_23() {
+    let network = family::member(family::RELEASED, 50).unwrap();
+    let settings =
+        Settings { batch: 23, mean: true, lambda: 1.0, unbiased_variance: false, choice: Choice::native(Isa::detect()) };
+    let plan = plan::training(&network, &settings).unwrap();
+    let block = plan::memory::block(&plan).bytes;
+    let program = cpu::load(plan, 2).unwrap();
+    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    println!("{:.0} MiB, {:.0} of them the plan's block", mib(program.memory()), mib(block));
+    assert!(program.memory() >= block);
+    assert!(mib(program.memory()) < 1500.0, "{:.0} MiB", mib(program.memory()));
+}
