@@ -178,3 +178,27 @@ fn grids_stay_within_the_limits_and_cover_everything() {
         assert!(all >= groups as u64 && all < groups as u64 + u64::from(y), "{groups}: {x} x {y}");
     }
 }
+
+/// Each shader is valid as it stands, so what several need is written in each: with one text.
+/// And no sum depends on who comes first.
+#[test]
+fn repeated_functions_have_one_text_and_nothing_is_atomic() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let mut texts = std::collections::BTreeMap::new();
+    let mut repeated = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("atomic"), "{}", path.display());
+        for name in ["sample", "below", "input", "dz"] {
+            let Some(start) = text.find(&format!("\nfn {name}(")) else { continue };
+            let end = start + text[start..].find("\n}\n").expect("a function ends");
+            let function = text[start..end].to_string();
+            if let Some((first, held)) = texts.insert(name, (path.clone(), function.clone())) {
+                assert_eq!(held, function, "{name} in {} and {}", first.display(), path.display());
+                repeated += 1;
+            }
+        }
+    }
+    assert!(repeated >= 8, "only {repeated} repetitions found");
+}
