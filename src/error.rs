@@ -2,6 +2,7 @@
 //! and the exit code that follows from it.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What sort of trouble it is; decides the exit code.
@@ -54,7 +55,13 @@ impl Error {
 
     /// The operating system refused a file operation: `Error::io(path, "cannot read", e)`.
     pub fn io(path: impl AsRef<Path>, doing: &str, error: std::io::Error) -> Error {
-        Error::input(path, format!("{doing}: {error}"))
+        let help = match error.kind() {
+            ErrorKind::NotFound => Some("Look whether the path is right."),
+            ErrorKind::PermissionDenied => Some("Look who may read and write there."),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("Make room there and run the same command again."),
+            _ => None,
+        };
+        Error { help: help.map(Into::into), ..Error::input(path, format!("{doing}: {error}")) }
     }
 
     /// Stopped by Ctrl-C.

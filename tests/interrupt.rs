@@ -29,9 +29,12 @@ fn patient_process() {
 
 #[test]
 fn once_asks_twice_leaves() {
-    for (patience, code) in [("short", 0), ("endless", 130)] {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["patient_process", "--exact", "--nocapture"])
+    // Begun as from a terminal, and as a shell's script begins what runs in the background: with
+    // the signal ignored.
+    for (patience, code, shell) in [("short", 0, ""), ("endless", 130, ""), ("short", 0, "trap '' INT; "), ("endless", 130, "trap '' INT; ")] {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{shell}exec \"$0\" patient_process --exact --nocapture")])
+            .arg(std::env::current_exe().unwrap())
             .env("TAGWALK_TEST_PATIENCE", patience)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

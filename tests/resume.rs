@@ -124,7 +124,7 @@ fn assert_same(whole: &Path, other: &Path, steps: u64) {
     let [a, b] = [whole, other].map(log);
     assert_eq!(a, b);
     let numbers: Vec<u64> = kind(&b, "step").map(|line| line["step"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, (0..steps).collect::<Vec<u64>>());
+    assert_eq!(numbers, (1..=steps).collect::<Vec<u64>>());
 }
 
 /// A run left alone, which must have dropped its rate, and every sort of stopped one.

@@ -121,6 +121,10 @@ fn wrong_flags_are_refused_and_nothing_is_written() {
         fails(&[&kept[..], flags].concat(), 2, &[says]);
         assert!(!run.exists(), "{flags:?}");
     }
+    // A resumed run has its own settings: what would change them is refused, not passed over.
+    for flag in [&["--rate", "0.1"][..], &["--steps", "9"], &["--network", "3^9"], &["--mode", "none"], &["--family", "avx2"], &["--dry-run"]] {
+        fails(&[&["train", "--resume", "--out", text(&run)][..], flag].concat(), 2, &["--resume", flag[0]]);
+    }
     fails(&["train", "--out", text(&run)], 2, &["DATASET"]);
     fails(&["train", text(&data)], 2, &["--out"]);
     fails(&["train", text(folder.path()), "--out", text(&run), "--device", "cpu"], 2, &["manifest.json: no dataset here"]);
@@ -241,6 +245,8 @@ fn what_was_learnt_is_measured_and_used() {
     let events: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(events.iter().all(|event| event["schema"] == 1));
     assert_eq!(kind(&events, "step").count(), 400);
+    let end = events.last().unwrap();
+    assert_eq!((&end["kind"], &end["steps"], &end["finished"]), (&"end".into(), &400.into(), &true.into()));
 
     let (out, _) = succeeds(&["evaluate", text(&run), "--device", "cpu", "--json"]);
     let figures: Value = serde_json::from_str(&out).unwrap();

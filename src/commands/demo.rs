@@ -265,7 +265,7 @@ impl Show {
         self.last = format!(
             "{}: step {} of {STEPS}, loss {:.3}, {clips_per_second:.0} clips/s{left}",
             self.title,
-            done.place.steps + 1,
+            done.number(),
             done.own + done.propagated
         );
         if self.live && self.shown.is_none_or(|at| at.elapsed().as_millis() >= 100) {

@@ -4,11 +4,13 @@ use std::thread::available_parallelism;
 
 use serde::Serialize;
 
+use super::flags::describe;
 use super::{Outcome, print};
 use crate::device::gpu::adapters;
 use crate::device::select::{Adapter, AdapterKind, Chosen, HELP, Selection, choose};
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
+use crate::kernels::Choice;
 use crate::kernels::products::Isa;
 
 /// List the devices a network can be trained on: the CPU and every GPU adapter
@@ -69,7 +71,7 @@ pub fn run(args: Args) -> Result<Outcome> {
             print::json(&line(adapter, auto))?;
         }
     } else {
-        print::line(format_args!("CPU: {threads} threads, {:?}", Isa::detect()))?;
+        print::line(format_args!("CPU: {threads} threads, {}", describe(&Choice::native(Isa::detect()))))?;
         if !adapters.is_empty() {
             print::line(table(&adapters))?;
         }

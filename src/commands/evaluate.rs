@@ -108,7 +108,7 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
     let settings = Settings { choice, ..config.settings.clone() };
     let scored = Scored::new(&dataset, &chosen.songs, &weights, &settings, &device, args.device.threads, |_| interrupt::check())?;
     if chosen.untagged > 0 {
-        print::note(format_args!("{} songs of the split have no tag and are left out", chosen.untagged));
+        print::note(format_args!("songs of the split that have no tag, and are left out: {}", chosen.untagged));
     }
     let out = args.out.as_deref().unwrap_or(folder);
     let written = scored.write(out, if split == Split::Test { "test" } else { "valid" }, &dataset)?;

@@ -114,7 +114,10 @@ pub fn run(args: Args) -> Result<Outcome> {
         match made? {
             Made::New(report) => report,
             Made::Already => {
-                print::note(format!("{} holds this dataset already", out.display()));
+                print::note(format!("{} holds this dataset already; `tagwalk info` says what is in it", out.display()));
+                if json {
+                    print::json(&serde_json::json!({"dataset": out, "already_made": true}))?;
+                }
                 return Ok(Outcome::Done);
             }
         }
@@ -128,6 +131,12 @@ pub fn run(args: Args) -> Result<Outcome> {
     match json {
         true => print::json(&report)?,
         false => people(&report, &options, dry_run)?,
+    }
+    if report.songs_with_tags == report.lend_only {
+        print::note("no song with audio has a tag: there is nothing to learn; see not-found.tsv for how the tables' names differ from the files'");
+    }
+    if report.playlists == 0 && !options.playlists.is_empty() {
+        print::note("no playlist holds a song of this dataset: no tag can be borrowed; see not-found.tsv");
     }
     Ok(if report.skipped.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }

@@ -46,6 +46,12 @@ pub fn run(args: Args) -> Result<Outcome> {
     if args.batch == 0 {
         return Err(Error::usage("--batch", "must be greater than 0"));
     }
+    if args.top == 0 {
+        return Err(Error::usage("--top", "must be greater than 0"));
+    }
+    if !(0.0..=1.0).contains(&args.threshold) {
+        return Err(Error::usage("--threshold", "must lie between 0 and 1"));
+    }
     let path = if args.run.is_dir() { args.run.join(files::BEST) } else { args.run.clone() };
     let weights = super::weights(&path)?;
     let found = find(&args.paths)?;
@@ -114,11 +120,11 @@ fn show(path: &Path, scores: &[f32], vocabulary: &[String], args: &Args) -> Resu
 }
 
 /// Audio files named or below the named folders, in order; links out of a folder are not followed.
+/// A named file that is not there is kept: decoding says so, and the others are tagged.
 fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
-        let meta = std::fs::metadata(path).map_err(|e| Error::io(path, "cannot open", e))?;
-        if !meta.is_dir() {
+        if !path.is_dir() {
             found.push(path.clone());
             continue;
         }

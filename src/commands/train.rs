@@ -25,8 +25,8 @@ pub struct Args {
     /// The run's folder: configuration, log, checkpoints
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
-    /// Go on with the run in --out where its last checkpoint is, with its own settings: flags that decide a run are not read
-    #[arg(long)]
+    /// Go on with the run in --out where its last checkpoint is, with its own settings: flags that decide a run are refused
+    #[arg(long, conflicts_with_all = ["TrainFlags", "NetworkFlags", "PropagationFlags", "family", "dry_run"])]
     pub resume: bool,
     /// A checkpoint also after every N steps; 0: by time only
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -37,7 +37,7 @@ pub struct Args {
     /// Print what would be trained, and end
     #[arg(long)]
     pub dry_run: bool,
-    /// Print an object a line on stdout; text goes to stderr as always
+    /// An object a line on stdout: each step, each epoch, the end. Without it nothing is printed there
     #[arg(long)]
     pub json: bool,
     /// Say nothing of steps and epochs
@@ -60,6 +60,10 @@ pub fn run(args: Args) -> Result<Outcome> {
         (None, false) => return Err(Error::usage("DATASET", "is missing").help("Name a folder made by `tagwalk prepare`.")),
     };
     let dataset = Dataset::open(&folder)?;
+    if dataset.vocabulary().is_empty() {
+        return Err(Error::input(&folder, "has no tags: there is nothing to learn")
+            .help("Make it again with a table of tags whose songs are found (see its not-found.tsv)."));
+    }
     let (device, choice) = args.device.open()?;
     interrupt::listen("finishing this step and saving")?;
     let mut session = if args.resume {
@@ -82,7 +86,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     introduce(&session, &dataset);
     let mut show = Show::new(&args, session.place().steps);
     let ending = session.run(&mut |event| show.event(&event))?;
-    show.end();
+    show.end(ending, session.place().steps)?;
     let steps = session.place().steps;
     match ending {
         Ending::Interrupted => {
@@ -163,6 +167,8 @@ fn introduce(session: &Session, dataset: &Dataset) {
 /// Shows events on the terminal: a live line where stderr is one, else a line now and then.
 struct Show {
     json: bool,
+    /// What became of objects: training goes on without them, and says at its end that some are lost.
+    written: Result<()>,
     quiet: bool,
     live: bool,
     last: Instant,
@@ -174,14 +180,14 @@ impl Show {
     fn new(args: &Args, first: u64) -> Show {
         let now = Instant::now();
         let live = std::io::stderr().is_terminal() && !args.json;
-        Show { json: args.json, quiet: args.quiet, live, last: now - Duration::from_secs(60), began: now, first }
+        Show { json: args.json, written: Ok(()), quiet: args.quiet, live, last: now - Duration::from_secs(60), began: now, first }
     }
 
     fn event(&mut self, event: &Event) {
         match event {
             Event::Step { done, clips_per_second, left } => {
                 if self.json {
-                    self.object(&json!({"kind": "step", "epoch": done.place.epoch, "step": done.place.steps,
+                    self.object(&json!({"kind": "step", "epoch": done.epoch(), "step": done.number(),
                         "own": done.own, "propagated": done.propagated, "rate": done.rate, "clips_per_second": clips_per_second}));
                 }
                 // A live line ten times a second; in a file or a pipe a line every ten seconds, the first steps at once.
@@ -193,8 +199,8 @@ impl Show {
                 let left = left.map_or(String::new(), |d| format!(", {} left", duration(d)));
                 let text = format!(
                     "step {} (epoch {}): own {:.4}, propagated {:.4}, rate {:.2e}, {clips_per_second:.1} clips/s{left}",
-                    done.place.steps + 1,
-                    done.place.epoch + 1,
+                    done.number(),
+                    done.epoch(),
                     done.own,
                     done.propagated,
                     done.rate
@@ -212,8 +218,7 @@ impl Show {
                 let validation = validation.map_or("none".into(), |v| format!("{v:.4}"));
                 let best = if *best { " (best)" } else { "" };
                 let text = format!(
-                    "epoch {} done after {}: own {own:.4}, propagated {propagated:.4}, validation {validation}{best}, next rate {rate:.2e}",
-                    epoch + 1,
+                    "epoch {epoch} done after {}: own {own:.4}, propagated {propagated:.4}, validation {validation}{best}, next rate {rate:.2e}",
                     duration(self.began.elapsed())
                 );
                 self.say(&text, false);
@@ -222,9 +227,10 @@ impl Show {
         }
     }
 
-    fn object(&self, object: &serde_json::Value) {
-        // A reader that went away is no reason to stop training.
-        let _ = super::print::json(object);
+    fn object(&mut self, object: &serde_json::Value) {
+        if self.written.is_ok() {
+            self.written = super::print::json(object);
+        }
     }
 
     fn say(&self, text: &str, passing: bool) {
@@ -237,10 +243,14 @@ impl Show {
         let _ = stderr.flush();
     }
 
-    fn end(&self) {
+    fn end(mut self, ending: Ending, steps: u64) -> Result<()> {
         if self.live && !self.quiet {
             let _ = writeln!(std::io::stderr());
         }
+        if self.json {
+            self.object(&json!({"kind": "end", "steps": steps, "finished": ending == Ending::Finished}));
+        }
+        self.written
     }
 }
 

@@ -102,7 +102,7 @@ pub fn random(songs: usize, groups: Option<&[Option<u32>]>, fractions: Fractions
         }
     }
     if let Some(side) = (0..3).find(|&s| wanted[s] > 0 && lacks[s] == wanted[s]) {
-        let what = format!("{} groups leave no song for {:?}", members.len(), SIDES[side]);
+        let what = format!("{} groups leave no song for {}", members.len(), ["train", "valid", "test"][side]);
         return Err(Error::usage("--group-split", what).help("Take smaller groups, other shares or another seed."));
     }
     Ok(sides)

@@ -145,40 +145,48 @@ impl<'a> Reader<'a> {
     /// Row `j` of `clip`: `cin` values after batch norm and ReLU. `j` is a real position.
     #[inline(always)]
     pub fn row(&self, clip: usize, j: usize, conv: &Conv, row: &mut [f32]) {
+        self.part(clip, j, conv, 0, &mut row[..conv.cin]);
+    }
+
+    /// The channels from `from` on that `row` has room for.
+    #[inline(always)]
+    pub fn part(&self, clip: usize, j: usize, conv: &Conv, from: usize, row: &mut [f32]) {
+        let n = row.len();
         match self {
             Reader::Wave { wave, stride } => row[0] = f32::from(wave[clip * stride + j]) * (1.0 / 32768.0),
-            Reader::FirstLayer { layer, weights, norm: n, .. } => {
+            Reader::FirstLayer { layer, weights, norm, .. } => {
                 let c = conv.cin;
                 let mut patch = [0.0f32; 9];
                 let patch = &mut patch[..layer.kernel];
                 self.patch(clip, j, patch);
-                let (scale, shift) = (&n[norm::SCALE * c..][..c], &n[norm::SHIFT * c..][..c]);
-                let row = &mut row[..c];
+                let (scale, shift) = (&norm[norm::SCALE * c + from..][..n], &norm[norm::SHIFT * c + from..][..n]);
+                let row = &mut row[..n];
                 if let [x0, x1, x2] = *patch {
                     // The released network's case, one pass over the channels.
-                    let (w0, w1, w2) = (&weights[..c], &weights[c..2 * c], &weights[2 * c..3 * c]);
-                    for i in 0..c {
+                    let (w0, w1, w2) = (&weights[from..][..n], &weights[c + from..][..n], &weights[2 * c + from..][..n]);
+                    for i in 0..n {
                         let z = x0 * w0[i] + x1 * w1[i] + x2 * w2[i];
                         row[i] = (scale[i] * z + shift[i]).max(0.0);
                     }
                 } else {
                     row.fill(0.0);
                     for (x, w) in patch.iter().zip(weights.chunks_exact(c)) {
-                        for i in 0..c {
+                        let w = &w[from..][..n];
+                        for i in 0..n {
                             row[i] += x * w[i];
                         }
                     }
-                    for i in 0..c {
+                    for i in 0..n {
                         row[i] = (scale[i] * row[i] + shift[i]).max(0.0);
                     }
                 }
             }
-            Reader::Below { below, norm: n } => {
+            Reader::Below { below, norm } => {
                 let c = conv.cin;
-                let p = &below[(clip * conv.input + j) * c..][..c];
-                let (scale, shift) = (&n[norm::SCALE * c..][..c], &n[norm::SHIFT * c..][..c]);
-                let row = &mut row[..c];
-                for i in 0..c {
+                let p = &below[(clip * conv.input + j) * c + from..][..n];
+                let (scale, shift) = (&norm[norm::SCALE * c + from..][..n], &norm[norm::SHIFT * c + from..][..n]);
+                let row = &mut row[..n];
+                for i in 0..n {
                     row[i] = (scale[i] * p[i] + shift[i]).max(0.0);
                 }
             }

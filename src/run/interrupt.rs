@@ -19,7 +19,9 @@ pub fn listen(what: &'static str) -> Result<()> {
             }
             let _ = writeln!(std::io::stderr(), "tagwalk: {what}; Ctrl-C again leaves at once");
         };
-        match ctrlc::try_set_handler(pressed) {
+        // Also where the program was begun with the signal ignored, as a shell's script does with what
+        // it runs in the background: there `kill -INT` is the only way to say "save and stop".
+        match ctrlc::set_handler(pressed) {
             Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
             Err(e) => return Err(Error::usage("Ctrl-C", format!("cannot be listened to: {e}"))),
         }

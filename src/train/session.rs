@@ -33,7 +33,7 @@ pub struct Cadence {
 pub enum Event {
     /// A step is done.
     Step { done: Done, clips_per_second: f64, left: Option<Duration> },
-    /// An epoch is done: means of its losses, validation loss, whether that is the best.
+    /// An epoch is done (counted from 1): means of its losses, validation loss, whether that is the best.
     Epoch { epoch: u64, own: f64, propagated: f64, validation: Option<f64>, best: bool, rate: f64 },
     /// A checkpoint was written, after so many steps.
     Saved { steps: u64 },
@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
         self.memory.propagated += done.propagated;
         let lambda = f64::from(self.config.settings.lambda);
         self.log.write(&json!({
-            "kind": "step", "epoch": done.place.epoch, "step": done.place.steps, "rate": done.rate,
+            "kind": "step", "epoch": done.epoch(), "step": done.number(), "rate": done.rate,
             "own": done.own, "propagated": done.propagated, "loss": done.own + lambda * done.propagated,
             "clips_per_second": (clips_per_second * 100.0).round() / 100.0,
         }))?;
@@ -251,10 +251,10 @@ impl<'a> Session<'a> {
         }
         let rate = schedule.rate(&self.memory.schedule, self.place.steps);
         self.log.write(&json!({
-            "kind": "epoch", "epoch": epoch, "steps": self.place.steps, "own": own, "propagated": propagated,
+            "kind": "epoch", "epoch": epoch + 1, "steps": self.place.steps, "own": own, "propagated": propagated,
             "validation": validation, "best": best, "rate": rate,
         }))?;
-        watch(Event::Epoch { epoch, own, propagated, validation, best, rate });
+        watch(Event::Epoch { epoch: epoch + 1, own, propagated, validation, best, rate });
         Ok(next)
     }
 
@@ -277,7 +277,7 @@ impl<'a> Session<'a> {
         let loss = validation.map_or("none".into(), |l| l.to_string());
         self.folder.save_best(
             &weights,
-            &[("epoch", epoch.to_string()), ("steps", self.place.steps.to_string()), ("validation_loss", loss)],
+            &[("epoch", (epoch + 1).to_string()), ("steps", self.place.steps.to_string()), ("validation_loss", loss)],
         )
     }
 

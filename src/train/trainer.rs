@@ -38,6 +38,18 @@ pub struct Done {
     pub propagated: f64,
 }
 
+impl Done {
+    /// The step's number, from 1 over the whole run, as people and logs count.
+    pub fn number(&self) -> u64 {
+        self.place.steps + 1
+    }
+
+    /// The epoch's number, from 1.
+    pub fn epoch(&self) -> u64 {
+        self.place.epoch + 1
+    }
+}
+
 /// See the module's page.
 pub struct Trainer<'a> {
     pub program: Box<dyn Program>,

@@ -1,8 +1,9 @@
-//! `conv_forward` in Rust: a job's blocks one after the other, each from the rows of the layer below
-//! to z, p and the statistics while it is in the cache.
+//! `conv_forward` in Rust by direct products: a job's blocks one after the other, each from the rows
+//! of the layer below to z, p and the statistics while it is in the cache.
 
 use rayon::prelude::*;
 
+use super::statistics::Statistics;
 use super::{Arguments, ConvForward, Places};
 use crate::kernels::blocks::{Block, Cut, Reader, gather};
 use crate::kernels::cpu::Shared;
@@ -90,7 +91,8 @@ impl Work for Job<'_, '_> {
                 });
             }
             if partials.is_some() {
-                statistics.add(&tile[..count * stride], stride, count);
+                statistics.add(0..c, 0, &tile[..count * stride], stride);
+                statistics.advance(count);
             }
             if let Some(z) = &z {
                 // SAFETY: blocks own disjoint positions.
@@ -137,75 +139,24 @@ unsafe fn write_rows<S: Simd>(z: &Shared<f32>, conv: &crate::kernels::conv::Conv
             let row = &tile[(i * block.positions.len() + j) * stride..][..c];
             let at = (clip * conv.length() + l) * c;
             // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
-            unsafe {
-                let out = z.range(at..at + c);
-                if c.is_multiple_of(16) {
-                    for v in (0..c).step_by(S::LANES) {
-                        S::stream(out.as_mut_ptr().add(v), S::load(row.as_ptr().add(v)));
-                    }
-                } else {
-                    out.copy_from_slice(row);
-                }
-            }
+            unsafe { write_past::<S>(z.range(at..at + c), row) };
         }
     }
 }
 
-/// Count, mean and squared deviations a channel, a block at a time (Chan, Golub and LeVeque 1983).
-struct Statistics<'a> {
-    count: f32,
-    mean: &'a mut [f32],
-    squares: &'a mut [f32],
-    block_mean: &'a mut [f32],
-    block_squares: &'a mut [f32],
-}
-
-impl<'a> Statistics<'a> {
-    fn new(space: &'a mut [f32], channels: usize, each: usize) -> Statistics<'a> {
-        let mut parts = space.chunks_exact_mut(each).map(|s| &mut s[..channels]);
-        let mut next = || parts.next().expect("room for four");
-        let (mean, squares, block_mean, block_squares) = (next(), next(), next(), next());
-        mean.fill(0.0);
-        squares.fill(0.0);
-        Statistics { count: 0.0, mean, squares, block_mean, block_squares }
+/// Copies a row past the caches where whole vectors fit.
+///
+/// # Safety
+/// The processor has `S`'s instructions; a row of whole lines of 16 values begins at one.
+#[inline(always)]
+pub unsafe fn write_past<S: Simd>(to: &mut [f32], row: &[f32]) {
+    let c = to.len();
+    if !c.is_multiple_of(16) || to.as_ptr().align_offset(64) != 0 {
+        return to.copy_from_slice(row);
     }
-
-    #[inline(always)]
-    fn add(&mut self, tile: &[f32], stride: usize, count: usize) {
-        let c = self.mean.len();
-        let n = count as f32;
-        let (bm, bs) = (&mut self.block_mean[..c], &mut self.block_squares[..c]);
-        bm.fill(0.0);
-        bs.fill(0.0);
-        for row in tile.chunks_exact(stride) {
-            for i in 0..c {
-                bm[i] += row[i];
-            }
-        }
-        for m in bm.iter_mut() {
-            *m /= n;
-        }
-        for row in tile.chunks_exact(stride) {
-            for i in 0..c {
-                let d = row[i] - bm[i];
-                bs[i] += d * d;
-            }
-        }
-        let total = self.count + n;
-        let (to_mean, to_squares) = (n / total, self.count * n / total);
-        for i in 0..c {
-            let d = bm[i] - self.mean[i];
-            self.mean[i] += d * to_mean;
-            self.squares[i] += bs[i] + d * d * to_squares;
-        }
-        self.count = total;
-    }
-
-    /// `[3, channel]`: count, mean, squared deviations.
-    fn write(&self, out: &mut [f32]) {
-        let c = self.mean.len();
-        out[..c].fill(self.count);
-        out[c..2 * c].copy_from_slice(self.mean);
-        out[2 * c..].copy_from_slice(self.squares);
+    let row = &row[..c];
+    for v in (0..c).step_by(S::LANES) {
+        // SAFETY: in both slices, and aligned.
+        unsafe { S::stream(to.as_mut_ptr().add(v), S::load(row.as_ptr().add(v))) };
     }
 }

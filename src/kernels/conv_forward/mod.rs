@@ -4,9 +4,12 @@
 
 mod cpu;
 mod gpu;
+mod statistics;
+mod winograd;
 
 use super::conv::{Conv, Source};
 use super::pack_weights::{Packing, Product};
+use super::winograd::applies;
 use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `weights` (as the family packs them:
@@ -28,9 +31,17 @@ impl ConvForward {
         Packing::new(&self.conv, Product::Forward, &self.choice)
     }
 
+    fn by_winograd(&self) -> bool {
+        applies(&self.conv, &self.choice)
+    }
+
     /// Rows of `partials`: decided by shape and choice, never by the number of threads.
     pub fn tiles(&self) -> usize {
-        if self.choice.is_native() { cpu::tiles(self) } else { gpu::tiles(self) }
+        match self.by_winograd() {
+            true => winograd::tiles(self),
+            false if self.choice.is_native() => cpu::tiles(self),
+            false => gpu::tiles(self),
+        }
     }
 
     /// The shapes it is checked on, one for each of [`super::conv::cases`]; every fifth as in
@@ -105,11 +116,11 @@ impl Kernel for ConvForward {
     }
 
     fn workspace(&self) -> usize {
-        cpu::workspace(self)
+        if self.by_winograd() { winograd::workspace(self) } else { cpu::workspace(self) }
     }
 
     fn run(&self, args: &Arguments) {
-        cpu::run(self, args)
+        if self.by_winograd() { winograd::run(self, args) } else { cpu::run(self, args) }
     }
 
     fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {

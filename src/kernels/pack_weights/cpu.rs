@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::super::winograd::{PRODUCTS, transform_weight};
 use super::{Arguments, Layout, PackWeights, Product};
 
 pub fn run(kernel: &PackWeights, args: &Arguments) {
@@ -26,7 +27,25 @@ pub fn run(kernel: &PackWeights, args: &Arguments) {
                 *v = weights[(tap * p.cin + c) * p.cout + o];
             }
         }
+        Layout::Winograd { width } => (0..given.div_ceil(width)).into_par_iter().for_each(|n| {
+            let plane = reduced * width;
+            // SAFETY: panels are disjoint.
+            let panel = unsafe { packed.range(n * PRODUCTS * plane..(n + 1) * PRODUCTS * plane) };
+            for k in 0..reduced {
+                for j in 0..width {
+                    let given_channel = n * width + j;
+                    let u = if given_channel < given {
+                        let (i, o) = if p.product == Product::Forward { (k, given_channel) } else { (given_channel, k) };
+                        transform_weight([0, 1, 2].map(|tap| weights[(tap * p.cin + i) * p.cout + o]))
+                    } else {
+                        [0.0; PRODUCTS]
+                    };
+                    u.iter().enumerate().for_each(|(product, u)| panel[product * plane + k * width + j] = *u);
+                }
+            }
+        }),
         Layout::Panels { width } => (0..given.div_ceil(width)).into_par_iter().for_each(|n| {
+            let reduced = p.taps * reduced;
             // SAFETY: panels are disjoint.
             let panel = unsafe { packed.range(n * reduced * width..(n + 1) * reduced * width) };
             for (k, row) in panel.chunks_exact_mut(width).enumerate() {

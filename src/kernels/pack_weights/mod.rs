@@ -5,6 +5,7 @@ mod cpu;
 mod gpu;
 
 use super::conv::Conv;
+use super::winograd::{self, PRODUCTS};
 use super::{Choice, Family, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Which product the weights are for.
@@ -34,6 +35,9 @@ pub enum Layout {
     /// filled up with zeros. For InputGradient the reduced index is (tap', cout) with
     /// tap' = taps − 1 − tap, so that the product is a plain convolution of dz.
     Panels { width: usize },
+    /// `[panel, product, reduced, width]`: the transformed weights U of [`winograd`](super::winograd),
+    /// in panels as above; for InputGradient Uᵀ, which reduces over cout.
+    Winograd { width: usize },
     /// `[tap, cout, cin]`, so that neighbouring invocations read neighbouring input channels.
     Turned,
 }
@@ -41,6 +45,7 @@ pub enum Layout {
 impl Packing {
     pub fn new(conv: &Conv, product: Product, choice: &Choice) -> Packing {
         let layout = match (&choice.family, product) {
+            (Family::Native(isa), _) if winograd::applies(conv, choice) => Layout::Winograd { width: isa.width() },
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
             (Family::Plain | Family::Tiled, Product::Forward) => Layout::AsIs,
             (Family::Plain, Product::InputGradient) => Layout::AsIs,
@@ -49,11 +54,11 @@ impl Packing {
         Packing { product, taps: conv.taps, cin: conv.cin, cout: conv.cout, layout }
     }
 
-    /// (reduced, given): the length of the sum and the number of outputs.
+    /// (reduced, given): channels summed over and channels given.
     pub fn sides(&self) -> (usize, usize) {
         match self.product {
-            Product::Forward => (self.taps * self.cin, self.cout),
-            Product::InputGradient => (self.taps * self.cout, self.cin),
+            Product::Forward => (self.cin, self.cout),
+            Product::InputGradient => (self.cout, self.cin),
         }
     }
 
@@ -62,7 +67,8 @@ impl Packing {
         let (reduced, given) = self.sides();
         match self.layout {
             Layout::AsIs => vec![self.taps, self.cin, self.cout],
-            Layout::Panels { width } => vec![given.div_ceil(width), reduced, width],
+            Layout::Panels { width } => vec![given.div_ceil(width), self.taps * reduced, width],
+            Layout::Winograd { width } => vec![given.div_ceil(width), PRODUCTS, reduced, width],
             Layout::Turned => vec![self.taps, self.cout, self.cin],
         }
     }

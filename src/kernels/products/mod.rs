@@ -15,7 +15,7 @@ mod tile;
 
 use serde::{Deserialize, Serialize};
 
-pub use tile::{Product, product};
+pub use tile::{Product, heights, product};
 
 /// Instruction sets with a product of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,15 @@ impl Isa {
         }
     }
 
+    /// Rows of a register tile at most.
+    pub fn rows(self) -> usize {
+        match self {
+            Isa::Avx512 => 14,
+            Isa::Avx2 | Isa::Neon => 6,
+            Isa::Portable => 3,
+        }
+    }
+
     /// Runs `work` with this instruction set. Panics if the processor has it not: a plan is
     /// only loaded where its choice can run.
     pub fn run(self, work: impl Work) {
@@ -128,6 +137,27 @@ impl Isa {
             Isa::Portable => unsafe { work.run::<portable::Portable>() },
             #[allow(unreachable_patterns)]
             other => panic!("{other:?} is not an instruction set of this processor"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instruction_sets_tile_is_what_its_vectors_say() {
+        struct Tile<'a>(&'a mut (usize, usize));
+        impl Work for Tile<'_> {
+            #[inline(always)]
+            unsafe fn run<S: Simd>(self) {
+                *self.0 = (S::ROWS, S::LANES * S::VECTORS);
+            }
+        }
+        for isa in Isa::available() {
+            let mut tile = (0, 0);
+            isa.run(Tile(&mut tile));
+            assert_eq!(tile, (isa.rows(), isa.width()), "{isa:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! of `LANES · VECTORS` columns.
 
 use std::array::from_fn;
+use std::ops::Range;
 
 use super::Simd;
 
@@ -38,21 +39,24 @@ pub struct Product {
 /// the processor has `S`'s instructions.
 #[inline(always)]
 pub unsafe fn product<S: Simd>(p: &Product) {
-    // Tiles of nearly equal height: 16 rows are better done as 8 + 8 than as 14 + 2.
-    let tiles = p.rows.div_ceil(S::ROWS);
     let width = S::LANES * S::VECTORS;
     for n in 0..p.panels {
-        let mut row = 0;
-        for t in 0..tiles {
-            let end = p.rows * (t + 1) / tiles;
+        for some in heights::<S>(p.rows) {
             // SAFETY: the caller's promise.
             unsafe {
+                let row = some.start;
                 let (a, b, c) = (p.a.add(row * p.a_row), p.b.add(n * p.b_panel), p.c.add(row * p.c_row + n * width));
-                rows::<S>(end - row, p, a, b, c);
+                rows::<S>(some.len(), p, a, b, c);
             }
-            row = end;
         }
     }
+}
+
+/// Rows cut into register tiles of nearly equal height: 16 are better done as 8 + 8 than as 14 + 2.
+#[inline(always)]
+pub fn heights<S: Simd>(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let tiles = rows.div_ceil(S::ROWS);
+    (0..tiles).map(move |t| rows * t / tiles..rows * (t + 1) / tiles)
 }
 
 #[inline(always)]

@@ -50,7 +50,8 @@ pub fn loss(judge: &mut Judge) -> Result<usize> {
     Ok(kernels.len())
 }
 
-/// Packed weights are copies: the error is 0 or the packing is wrong.
+/// Packed weights are copies: the error is 0 or the packing is wrong. Transformed ones are f32's
+/// rounding of G w.
 pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
     let kernels = PackWeights::cases(&judge.subject.choice);
     for (i, kernel) in kernels.iter().enumerate() {
@@ -62,9 +63,23 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         let (reduced, given) = packing.sides();
         let length: usize = packing.shape().iter().product();
         let element = |j: usize| match packing.layout {
+            Layout::Winograd { width } => {
+                const G: [[f64; 3]; 5] = [
+                    [1.0, 0.0, 0.0],
+                    [1.0, 1.0, 1.0],
+                    [0.5, -0.5, 0.5],
+                    [1.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0],
+                    [0.0, 0.0, 2.0],
+                ];
+                let (row, to) = (j / width % reduced, j / width / reduced / G.len() * width + j % width);
+                let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
+                let product = j / width / reduced % G.len();
+                if to < given { (0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum() } else { 0.0 }
+            }
             Layout::AsIs => f64::from(weights[j]),
             Layout::Turned => at(j / cin / cout, j % cin, j / cin % cout),
             Layout::Panels { width } => {
+                let reduced = taps * reduced;
                 let (panel, row, column) = (j / width / reduced, j / width % reduced, j % width);
                 let to = panel * width + column;
                 match packing.product {
@@ -76,6 +91,10 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         };
         let want: Vec<f64> = (0..length).map(element).collect();
         let got = judge.run(kernel, &vec![("weights", bytes(&weights))])?;
+        if let Layout::Winograd { .. } = packing.layout {
+            judge.compare("transformed weights", &got["packed"], &want);
+            continue;
+        }
         let same = got["packed"].iter().zip(&want).all(|(&g, &w)| f64::from(g) == w);
         judge.push("packed weights", if same { 0.0 } else { f64::NAN });
     }
