@@ -1,13 +1,13 @@
-//! `conv_backward` in Rust: one pass over z, p and dy. A block makes its rows of `a` and of dz once,
+//! `conv_backward` in Rust by direct products: one pass over z, p and dy. A block makes its rows of `a` and of dz once,
 //! then both products; the input's gradient ends with the mask and the sums of the layer below.
 
 use rayon::prelude::*;
 
+use super::below::Below;
 use super::dz::{Dz, Owned, Slab, spread_rows};
 use super::{Arguments, ConvBackward, Source};
 use crate::kernels::blocks::{Cut, Reader, gather};
-use crate::kernels::conv::{Conv, norm};
-use crate::kernels::cpu::Shared;
+use crate::kernels::conv::Conv;
 use crate::kernels::products::{Product, Simd, Work, product};
 
 pub fn tiles(kernel: &ConvBackward) -> usize {
@@ -35,7 +35,7 @@ struct Room {
     spread: usize,
     /// Rows of da.
     da: usize,
-    /// A row of `a`, and a window's gradient still to be given away.
+    /// A window's gradient still to be given away.
     row: usize,
     /// The sums of the layer below: a job's and a block's.
     sums: usize,
@@ -68,7 +68,7 @@ fn room(kernel: &ConvBackward) -> Room {
         dz: round((cut.rows(conv) + 3 * (conv.taps + 1)) * stride),
         spread: if wave || overlapping(&cut, conv) { 0 } else { round(owned * conv.taps * stride) },
         da: round(owned * padded(kernel, conv.cin)),
-        row: round(conv.cin.max(conv.cout)),
+        row: round(conv.cout),
         sums: round(kernel.sums() * conv.cin),
     }
 }
@@ -203,9 +203,11 @@ impl Work for Job<'_, '_> {
             }
             block_sums.fill(0.0);
             let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.write(p)) };
-            for (i, clip) in block.clips.clone().enumerate() {
-                let first = i * owned.positions.len();
-                below.finish(clip, &owned, &da[first * da_stride..], da_stride, row, block_sums);
+            let mut rows = da.chunks_exact_mut(da_stride);
+            for clip in block.clips.clone() {
+                for (j, da) in owned.positions.clone().zip(&mut rows) {
+                    below.finish(clip, j, 0, &mut da[..conv.cin], block_sums);
+                }
             }
             sums.iter_mut().zip(block_sums.iter()).for_each(|(sum, v)| *sum += *v);
         }
@@ -213,64 +215,6 @@ impl Work for Job<'_, '_> {
             let n = kernel.sums() * conv.cin;
             // SAFETY: a job owns its tile.
             unsafe { args.write(partials).range(job * n..(job + 1) * n) }.copy_from_slice(&sums[..n]);
-        }
-    }
-}
-
-/// The end of the input's gradient: the mask of the layer below, and that layer's sums.
-struct Below<'a, 'b> {
-    conv: &'a Conv,
-    reader: &'a Reader<'b>,
-    dy: Option<Shared<'b, f32>>,
-}
-
-impl Below<'_, '_> {
-    /// Adds a clip's owned positions to `sums` `[sum, cin]` and writes their dy'; `row` is room for
-    /// a row of `a`.
-    #[inline(always)]
-    fn finish(&self, clip: usize, owned: &Owned, da: &[f32], stride: usize, row: &mut [f32], sums: &mut [f32]) {
-        let (conv, c) = (self.conv, self.conv.cin);
-        for (j, da) in owned.positions.clone().zip(da.chunks_exact(stride)) {
-            let da = &da[..c];
-            match self.reader {
-                Reader::Below { below, norm: n } => {
-                    let p = &below[(clip * conv.input + j) * c..][..c];
-                    let [scale, shift, mean, r] = [norm::SCALE, norm::SHIFT, norm::MEAN, norm::R].map(|k| &n[k * c..][..c]);
-                    let at = (clip * conv.input + j) * c;
-                    let dy = self.dy.as_ref().expect("a stored layer below takes its gradient");
-                    // SAFETY: every input position is owned by one block.
-                    let dy = unsafe { dy.range(at..at + c) };
-                    let (sum, sum_normal) = sums.split_at_mut(c);
-                    let sum_normal = &mut sum_normal[..c];
-                    for i in 0..c {
-                        let masked = if scale[i] * p[i] + shift[i] > 0.0 { da[i] } else { 0.0 };
-                        dy[i] = masked;
-                        sum[i] += masked;
-                        sum_normal[i] += masked * ((p[i] - mean[i]) * r[i]);
-                    }
-                }
-                Reader::FirstLayer { layer, .. } => {
-                    let mut patch = [0.0f32; 9];
-                    let patch = &mut patch[..layer.kernel];
-                    self.reader.patch(clip, j, patch);
-                    let row = &mut row[..c];
-                    self.reader.row(clip, j, conv, row);
-                    for i in 0..c {
-                        row[i] = if row[i] > 0.0 { da[i] } else { 0.0 };
-                    }
-                    let mut sums = sums.chunks_exact_mut(c);
-                    for (x, sum) in patch.iter().zip(&mut sums) {
-                        for i in 0..c {
-                            sum[i] += x * row[i];
-                        }
-                    }
-                    let sum = sums.next().expect("a sum a tap and one more");
-                    for i in 0..c {
-                        sum[i] += row[i];
-                    }
-                }
-                Reader::Wave { .. } => unreachable!("a wave has no gradient"),
-            }
         }
     }
 }

@@ -100,7 +100,7 @@ impl<'a> Dz<'a> {
 
     /// dz at `positions` of `clip`, a row of `stride` each; `open` is room for a row.
     #[inline(always)]
-    fn rows(&self, conv: &Conv, clip: usize, positions: Range<usize>, stride: usize, out: &mut [f32], open: &mut [f32]) {
+    pub fn rows(&self, conv: &Conv, clip: usize, positions: Range<usize>, stride: usize, out: &mut [f32], open: &mut [f32]) {
         let (c, windows) = (conv.cout, conv.windows);
         let [s, c0, c1, mean] = [0, 1, 2, 3].map(|k| &self.coefficients[k * c..][..c]);
         let open = &mut open[..c];

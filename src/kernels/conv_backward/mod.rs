@@ -10,12 +10,15 @@
 //! `da` ends with the mask of the layer below and that layer's sums; for layer 1 only the sums
 //! are kept (`algebra.md`, 4); for a wave there is no `da`.
 
+mod below;
 mod cpu;
 mod dz;
 mod gpu;
+mod winograd;
 
 use super::conv::{Conv, Source};
 use super::pack_weights::{Packing, Product};
+use super::winograd::applies;
 use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `z [clip, length, cout]`;
@@ -39,9 +42,17 @@ impl ConvBackward {
         Packing::new(&self.conv, Product::InputGradient, &self.choice)
     }
 
+    fn by_winograd(&self) -> bool {
+        applies(&self.conv, &self.choice)
+    }
+
     /// Rows of `below_partials`.
     pub fn tiles(&self) -> usize {
-        if self.choice.is_native() { cpu::tiles(self) } else { gpu::tiles(self) }
+        match self.by_winograd() {
+            true => winograd::tiles(self),
+            false if self.choice.is_native() => cpu::tiles(self),
+            false => gpu::tiles(self),
+        }
     }
 
     /// Values each tile of `below_partials` holds a channel.
@@ -55,7 +66,11 @@ impl ConvBackward {
 
     /// Parts of dw before they are joined.
     pub fn weight_parts(&self) -> usize {
-        if self.choice.is_native() { cpu::weight_parts(self) } else { gpu::weight_parts(self) }
+        match self.by_winograd() {
+            true => winograd::weight_parts(self),
+            false if self.choice.is_native() => cpu::weight_parts(self),
+            false => gpu::weight_parts(self),
+        }
     }
 
     /// The shapes it is checked on, one for each of [`super::conv::cases`].
@@ -135,11 +150,11 @@ impl Kernel for ConvBackward {
     }
 
     fn workspace(&self) -> usize {
-        cpu::workspace(self)
+        if self.by_winograd() { winograd::workspace(self) } else { cpu::workspace(self) }
     }
 
     fn run(&self, args: &Arguments) {
-        cpu::run(self, args)
+        if self.by_winograd() { winograd::run(self, args) } else { cpu::run(self, args) }
     }
 
     fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {
