@@ -148,6 +148,16 @@ impl<'a> Reader<'a> {
         self.part(clip, j, conv, 0, &mut row[..conv.cin]);
     }
 
+    /// The same where `j` may lie in the padding, which reads 0.
+    #[inline(always)]
+    pub fn row_or_zeros(&self, clip: usize, j: isize, conv: &Conv, row: &mut [f32]) {
+        if j >= 0 && (j as usize) < conv.input {
+            self.row(clip, j as usize, conv, row);
+        } else {
+            row.fill(0.0);
+        }
+    }
+
     /// The channels from `from` on that `row` has room for.
     #[inline(always)]
     pub fn part(&self, clip: usize, j: usize, conv: &Conv, from: usize, row: &mut [f32]) {
@@ -199,20 +209,13 @@ impl<'a> Reader<'a> {
 #[inline(always)]
 pub fn gather(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, rows: &mut [f32]) {
     let c = conv.cin;
-    let put = |clip: usize, j: isize, row: &mut [f32]| {
-        if j >= 0 && (j as usize) < conv.input {
-            reader.row(clip, j as usize, conv, row);
-        } else {
-            row.fill(0.0);
-        }
-    };
     let first = |l: usize| (l * conv.stride) as isize - conv.padding[0] as isize;
     if !cut.short {
         let clip = block.clips.start;
         let start = first(block.positions.start);
         let count = (block.positions.len() - 1) * conv.stride + conv.taps;
         for (i, row) in rows[..count * c].chunks_exact_mut(c).enumerate() {
-            put(clip, start + i as isize, row);
+            reader.row_or_zeros(clip, start + i as isize, conv, row);
         }
         return;
     }
@@ -220,7 +223,8 @@ pub fn gather(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, rows: &mut
     for clip in block.clips.clone() {
         for l in block.positions.clone() {
             for k in 0..conv.taps {
-                put(clip, first(l) + k as isize, rows.next().expect("room for every tap of every position"));
+                let row = rows.next().expect("room for every tap of every position");
+                reader.row_or_zeros(clip, first(l) + k as isize, conv, row);
             }
         }
     }

@@ -141,21 +141,16 @@ pub fn transform_input(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, r
     let mut tile = 0;
     for clip in block.clips.clone() {
         let first = cut.input(conv, block.tiles.start);
-        let put = |ring: &mut [f32], k: usize| {
-            let (j, row) = (first + k as isize, &mut ring[k % PRODUCTS * c..][..c]);
-            if j >= 0 && (j as usize) < conv.input {
-                reader.row(clip, j as usize, conv, row);
-            } else {
-                row.fill(0.0);
-            }
-        };
-        put(ring, 0);
-        put(ring, 1);
+        for k in 0..2 {
+            reader.row_or_zeros(clip, first + k as isize, conv, &mut ring[k % PRODUCTS * c..][..c]);
+        }
         for t in 0..block.tiles.len() {
             // Two of its five inputs are the tile's before.
             let at = OUTPUTS * t;
-            (2..PRODUCTS).for_each(|k| put(ring, at + k));
-            let [d0, d1, d2, d3, d4] = std::array::from_fn(|k| &ring[(at + k) % PRODUCTS * c..][..c]);
+            for k in at + 2..at + PRODUCTS {
+                reader.row_or_zeros(clip, first + k as isize, conv, &mut ring[k % PRODUCTS * c..][..c]);
+            }
+            let [d0, d1, d2, d3, d4] = [0, 1, 2, 3, 4].map(|k| &ring[(at + k) % PRODUCTS * c..][..c]);
             let [v0, v1, v2, v3, v4] = rows(v, plane, tile, c);
             for i in 0..c {
                 let (d1, d2, d3) = (d1[i], d2[i], d3[i]);
@@ -173,7 +168,7 @@ pub fn transform_input(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, r
 /// z = Aᵀ M of tile `r`: three rows, one after the other in `z`. M's planes are `plane` values apart.
 #[inline(always)]
 pub fn transform_output(m: &[f32], plane: usize, r: usize, width: usize, z: &mut [f32]) {
-    let [m0, m1, m2, m3, m4] = std::array::from_fn(|i| row(m, plane, i, r, width));
+    let [m0, m1, m2, m3, m4] = [0, 1, 2, 3, 4].map(|i| row(m, plane, i, r, width));
     let (z0, z) = z.split_at_mut(width);
     let (z1, z2) = z.split_at_mut(width);
     let z2 = &mut z2[..width];
@@ -188,7 +183,7 @@ pub fn transform_output(m: &[f32], plane: usize, r: usize, width: usize, z: &mut
 /// dM = A dz of tile `r` from its three rows of dz.
 #[inline(always)]
 pub fn transform_gradient(dz: &[f32], length: usize, dm: &mut [f32], plane: usize, r: usize) {
-    let [d0, d1, d2] = std::array::from_fn(|j| &dz[j * length..][..length]);
+    let [d0, d1, d2] = [0, 1, 2].map(|j| &dz[j * length..][..length]);
     let [m0, m1, m2, m3, m4] = rows(dm, plane, r, length);
     for i in 0..length {
         let (d0, d1, d2) = (d0[i], d1[i], d2[i]);
@@ -204,7 +199,7 @@ pub fn transform_gradient(dz: &[f32], length: usize, dm: &mut [f32], plane: usiz
 /// two that the next tile adds to behind them: rows 0 and 1 come in with what the tile before gave.
 #[inline(always)]
 pub fn transform_input_gradient(dv: &[f32], plane: usize, r: usize, width: usize, da: &mut [f32]) {
-    let [v0, v1, v2, v3, v4] = std::array::from_fn(|i| row(dv, plane, i, r, width));
+    let [v0, v1, v2, v3, v4] = [0, 1, 2, 3, 4].map(|i| row(dv, plane, i, r, width));
     let mut parts = da[..PRODUCTS * width].chunks_exact_mut(width);
     let [a0, a1, a2, a3, a4] = std::array::from_fn(|_| parts.next().expect("five rows"));
     for i in 0..width {

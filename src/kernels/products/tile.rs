@@ -4,7 +4,6 @@
 //! need no copy and a transposed A (the weights' gradient) needs none either. B is read in panels
 //! of `LANES · VECTORS` columns.
 
-use std::array::from_fn;
 use std::ops::Range;
 
 use super::Simd;
@@ -77,13 +76,21 @@ unsafe fn rows<S: Simd>(rows: usize, p: &Product, a: *const f32, b: *const f32, 
 #[inline(always)]
 unsafe fn tile<S: Simd, const R: usize, const N: usize>(p: &Product, mut a: *const f32, mut b: *const f32, c: *mut f32) {
     unsafe {
-        let mut sum: [[S::V; N]; R] = if p.accumulate {
-            from_fn(|r| from_fn(|n| S::load(c.add(r * p.c_row + n * S::LANES))))
-        } else {
-            [[S::splat(0.0); N]; R]
-        };
+        // No closures in here: they are functions of their own, which may be compiled without the
+        // instructions.
+        let mut sum = [[S::splat(0.0); N]; R];
+        if p.accumulate {
+            for (r, sum) in sum.iter_mut().enumerate() {
+                for (n, v) in sum.iter_mut().enumerate() {
+                    *v = S::load(c.add(r * p.c_row + n * S::LANES));
+                }
+            }
+        }
         for _ in 0..p.depth {
-            let columns: [S::V; N] = from_fn(|n| S::load(b.add(n * S::LANES)));
+            let mut columns = [S::splat(0.0); N];
+            for (n, column) in columns.iter_mut().enumerate() {
+                *column = S::load(b.add(n * S::LANES));
+            }
             for (r, sum) in sum.iter_mut().enumerate() {
                 let value = S::splat(*a.add(r * p.a_row));
                 for n in 0..N {
