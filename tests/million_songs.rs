@@ -2,70 +2,26 @@
 //! in sparse files, 30 s a song, 1.3 TB in all; of the disk it takes nothing.
 #![cfg(target_os = "linux")]
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rand::RngExt;
-use serde_json::{Value, json};
-use tagwalk::dataset::write::Contents;
-use tagwalk::dataset::{Dataset, Split};
-use tagwalk::format::npy;
-use tagwalk::random::{Purpose, generator};
+use serde_json::Value;
+use tagwalk::dataset::Dataset;
+use tagwalk::measure::collection::{self, Size};
 
 mod common;
 use common::runs::{succeeds, tagwalk, text};
 
 const SONGS: usize = 1_000_000;
-const PLAYLISTS: usize = 100_000;
 const TAGS: usize = 50;
 /// 30 s at 22,050 Hz.
 const SAMPLES: u64 = 661_500;
-/// Songs in a shard of a GiB.
-const SHARD: u64 = (1 << 29) / SAMPLES;
 
-/// Writes the indices as `prepare` does, then the audio, which says nothing, past them.
 fn dataset(folder: &Path) {
-    let mut random = generator(0, Purpose::Synthetic, [0; 3]);
-    let splits = [Split::None, Split::Train, Split::Train, Split::Train, Split::Valid, Split::Test];
-    let mut numbers = |count: usize, below: u32| (0..count).map(|_| random.random_range(0..below)).collect::<Vec<u32>>();
-    Contents {
-        sample_rate: 22_050,
-        names: (0..SONGS).map(|song| format!("artist {}/song {song}.mp3", song / 10)).collect(),
-        vocabulary: (0..TAGS).map(|tag| format!("tag {tag}")).collect(),
-        tags: (0..SONGS).map(|song| numbers(song % 3, TAGS as u32)).collect(),
-        splits: (0..SONGS).map(|song| splits[song % splits.len()]).collect(),
-        playlists: (0..PLAYLISTS).map(|_| numbers(6, SONGS as u32)).collect(),
-        ..Contents::default()
-    }
-    .write(folder, &[])
-    .unwrap();
-
-    let path = folder.join("manifest.json");
-    let mut manifest: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    for shard in 0..(SONGS as u64).div_ceil(SHARD) {
-        let songs = SHARD.min(SONGS as u64 - shard * SHARD);
-        let name = format!("waves-{shard:05}.npy");
-        npy::write::<i16>(&folder.join(&name), &[0], &[]).unwrap();
-        let mut header = std::fs::read(folder.join(&name)).unwrap();
-        let shape = format!("({},)", songs * SAMPLES);
-        let at = header.windows(4).position(|w| w == b"(0,)").unwrap();
-        // The header is padded with spaces: a longer shape takes some of them.
-        let tail = header[at + 4..].iter().rposition(|&b| b == b'}').unwrap() + at + 5;
-        let rest = header[at + 4..tail].to_vec();
-        header[at..at + shape.len()].copy_from_slice(shape.as_bytes());
-        header[at + shape.len()..at + shape.len() + rest.len()].copy_from_slice(&rest);
-        std::fs::write(folder.join(&name), &header).unwrap();
-        let bytes = header.len() as u64 + 2 * songs * SAMPLES;
-        File::options().write(true).open(folder.join(&name)).unwrap().set_len(bytes).unwrap();
-        manifest["files"][name] = json!({"bytes": bytes, "sha256": "0".repeat(64)});
-    }
-    manifest["songs_with_audio"] = SONGS.into();
-    std::fs::write(&path, manifest.to_string()).unwrap();
-    let places = (0..SONGS as u64).flat_map(|song| [song / SHARD, song % SHARD * SAMPLES, SAMPLES]);
-    npy::write(&folder.join("audio.npy"), &[SONGS, 3], &places.collect::<Vec<u64>>()).unwrap();
+    let size = Size { songs: SONGS, playlists: SONGS / 10, tags: TAGS, tags_a_song: 2, samples: SAMPLES };
+    collection::write(folder, &size).unwrap();
     let opened = Dataset::open(folder).unwrap();
     assert_eq!((opened.songs(), opened.wave(SONGS - 1).len()), (SONGS, SAMPLES as usize));
 }

@@ -16,7 +16,7 @@ mod stage;
 pub use moments::Patches;
 pub use order::Order;
 pub use segments::{Of, Segments, segments};
-pub use stage::{Sampling, Stage};
+pub use stage::{Sampling, Stage, drop_out};
 
 use rayon::prelude::*;
 

@@ -128,8 +128,8 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// 0 with probability `rate`, else 1/(1 − rate).
-fn drop_out(rate: f64, random: &mut impl Rng, mask: &mut [f32]) {
+/// Fills a dropout mask: 0 with probability `rate`, else 1/(1 − rate).
+pub fn drop_out(rate: f64, random: &mut impl Rng, mask: &mut [f32]) {
     let threshold = (rate * 2f64.powi(32)) as u64;
     let kept = (1.0 / (1.0 - rate)) as f32;
     mask.fill_with(|| if (random.next_u32() as u64) < threshold { 0.0 } else { kept });

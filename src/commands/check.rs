@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::flags::{DeviceFlags, describe};
 use super::{Outcome, print};
-use crate::device::{Device, gpu};
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
 use crate::kernels::products::Isa;
-use crate::kernels::{Choice, Family, cpu};
-use crate::measure::check::{BOUND, KERNELS, Report, Subject, kernel};
+use crate::kernels::{Choice, Family};
+use crate::measure::check::{BOUND, KERNELS, Report, Subject, alone, kernel};
 
 /// Check every kernel on a device against the reference, in f64, over odd and even shapes
 ///
@@ -65,10 +65,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut outcome = Outcome::Done;
     for choice in choices {
         let family = describe(&choice);
-        let subject = match &device {
-            Device::Cpu => Subject { choice, alone: &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs)) },
-            Device::Gpu(gpu) => Subject { choice, alone: &|kernel, inputs| gpu::run_alone(gpu, kernel, inputs) },
-        };
+        let subject = Subject { choice, alone: &|kernel, inputs| alone(&device, kernel, inputs) };
         for name in &names {
             let report = kernel(&subject, name)?;
             if !report.failed.is_empty() {

@@ -99,7 +99,7 @@ pub fn run(args: Args) -> Result<Outcome> {
 }
 
 /// The folder named, else `data/demo` here or above the program.
-fn find_data(named: Option<&Path>) -> Result<PathBuf> {
+pub(super) fn find_data(named: Option<&Path>) -> Result<PathBuf> {
     let is_demo = |folder: &Path| folder.join("tags.tsv").is_file() && folder.join("audio").is_dir();
     if let Some(folder) = named {
         return if is_demo(folder) {

@@ -32,7 +32,7 @@ pub struct DeviceFlags {
 }
 
 /// Threads at most: a wrong number must not bring a machine down.
-const THREADS: usize = 4096;
+pub const THREADS: usize = 4096;
 
 /// `--family`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

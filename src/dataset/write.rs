@@ -218,7 +218,7 @@ impl Contents {
     }
 }
 
-pub(super) fn shard_name(shard: u64) -> String {
+pub(crate) fn shard_name(shard: u64) -> String {
     format!("waves-{shard:05}.npy")
 }
 

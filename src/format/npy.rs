@@ -222,6 +222,16 @@ pub fn write<T: Element>(path: &Path, shape: &[usize], values: &[T]) -> Result<(
     writer.finish(shape)
 }
 
+/// Makes an array of zeros that takes no room on the disk, where its file system knows holes: to try what
+/// size alone does.
+pub fn write_hole<T: Element>(path: &Path, shape: &[usize]) -> Result<()> {
+    let bytes = HEADER + shape.iter().product::<usize>() * size_of::<T>();
+    let failed = |e| atomic::failed_write(path, e);
+    let mut file = File::create(path).map_err(|e| Error::io(path, "cannot create", e))?;
+    file.write_all(&Header::bytes::<T>(shape)).map_err(failed)?;
+    file.set_len(bytes as u64).map_err(failed)
+}
+
 /// Writes an array bit by bit; it appears under its name when it is finished.
 pub struct Writer<T> {
     path: PathBuf,

@@ -2,4 +2,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod collection;
+pub mod memory;
+pub mod peak;
 pub mod synthetic;

@@ -11,8 +11,9 @@ mod small;
 
 use std::collections::BTreeMap;
 
+use crate::device::{Device, gpu};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Choice, Kernel, Operand};
+use crate::kernels::{Access, Choice, Kernel, Operand, cpu};
 use crate::tensor::DType;
 use data::Data;
 
@@ -37,6 +38,14 @@ pub const KERNELS: [&str; 9] = [
 
 /// Runs one kernel on one device; as [`crate::kernels::cpu::run_alone`].
 pub type Alone<'a> = dyn Fn(&dyn Kernel, &dyn Fn(&Operand) -> Option<Vec<u8>>) -> Result<Vec<Vec<u8>>> + 'a;
+
+/// Runs a kernel by itself on a device.
+pub fn alone(device: &Device, kernel: &dyn Kernel, inputs: &dyn Fn(&Operand) -> Option<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+    match device {
+        Device::Cpu => Ok(cpu::run_alone(kernel, inputs)),
+        Device::Gpu(gpu) => gpu::run_alone(gpu, kernel, inputs),
+    }
+}
 
 /// A device under test.
 pub struct Subject<'a> {
