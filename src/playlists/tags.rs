@@ -59,8 +59,7 @@ impl<'a> Tags<'a> {
 
     /// A song's tags, ascending, as places in the vocabulary.
     pub fn each(&self, song: usize) -> impl Iterator<Item = usize> + use<'a> {
-        let bytes = self.bits(song).unwrap_or(&[]).iter().enumerate();
-        bytes.flat_map(|(i, &byte)| (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| 8 * i + bit))
+        ones(self.bits(song).unwrap_or(&[]))
     }
 
     /// Writes a song's row of labels, 0 or 1: `[tag]`.
@@ -75,5 +74,39 @@ impl<'a> Tags<'a> {
             let may = lend == Lend::All || matches!(self.dataset.split(song), Split::None | Split::Train);
             may && self.is_tagged(song)
         })
+    }
+}
+
+/// The places of the bits that are 1, ascending. Vocabularies are long and songs have few tags, so zeros
+/// are passed over 64 at a time.
+fn ones(bytes: &[u8]) -> impl Iterator<Item = usize> + use<'_> {
+    let words = bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    });
+    words.enumerate().flat_map(|(i, mut word)| {
+        std::iter::from_fn(move || {
+            let bit = word.trailing_zeros() as usize;
+            (word != 0).then(|| {
+                word &= word - 1;
+                64 * i + bit
+            })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_at_the_ends_of_words() {
+        let mut bytes = [0u8; 17];
+        let places = [0, 7, 8, 63, 64, 100, 127, 128, 135];
+        places.iter().for_each(|p| bytes[p / 8] |= 1 << (p % 8));
+        assert_eq!(ones(&bytes).collect::<Vec<_>>(), places);
+        assert_eq!(ones(&[0xff; 9]).collect::<Vec<_>>(), (0..72).collect::<Vec<_>>());
+        assert_eq!(ones(&[]).count() + ones(&[0; 9]).count(), 0);
     }
 }

@@ -166,15 +166,21 @@ impl Excerpt {
 
     fn take(&mut self, block: &[f32]) {
         let inside = |at: u64| at.saturating_sub(self.position).min(block.len() as u64) as usize;
-        for &x in &block[inside(self.first)..inside(self.end)] {
-            let scaled = (x * 32768.0).round();
-            if !(-32768.0..=32767.0).contains(&scaled) {
-                self.saturated += 1;
-            }
-            self.samples.push(scaled as i16);
-        }
+        let wanted = &block[inside(self.first)..inside(self.end)];
+        self.samples.extend(wanted.iter().map(|&x| rounded(x).clamp(-32768, 32767) as i16));
+        self.saturated += wanted.iter().filter(|&&x| !(-32768..=32767).contains(&rounded(x))).count() as u64;
         self.position += block.len() as u64;
     }
+}
+
+/// `x * 32768`, rounded to the nearest, halves away from 0: f32::round in instructions that every
+/// processor has for a whole vector.
+#[inline]
+fn rounded(x: f32) -> i32 {
+    // Not 0.5: added to the float just below 0.5, that would give 1.
+    const BELOW_HALF: f32 = 0.5f32.next_down();
+    let scaled = x * 32768.0;
+    (scaled + BELOW_HALF.copysign(scaled)) as i32
 }
 
 /// The line that turns a file which we cannot decode into one that we can.
@@ -185,4 +191,22 @@ fn convert(path: &Path) -> String {
         target = path.with_extension("converted.flac");
     }
     format!("If it is audio, convert it with: ffmpeg -i {} -ac 1 {}", quoted(path), quoted(&target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_that_of_the_library() {
+        let near = (-70_000..70_000).flat_map(|i| {
+            let half = i as f32 / 2.0;
+            [half.next_down(), half, half.next_up()]
+        });
+        for scaled in near {
+            let x = scaled / 32768.0;
+            assert_eq!(rounded(x) as f32, scaled.round(), "{scaled}");
+        }
+        assert_eq!((rounded(1e30), rounded(-1e30)), (i32::MAX, i32::MIN));
+    }
 }
