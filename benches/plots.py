@@ -116,11 +116,11 @@ def roofline(path):
     ys = [y for _, y in place] + [peak * 1.5]
     first = calls[0]
     title = f"{first['network']}, batch {first['batch']}, {first['mode']}, {first['family']}: {where(first)}"
-    plot = Plot(title, "operations a byte (direct convolution, least bytes)", "GFLOP/s", xs, ys, (True, True))
+    reached = f"GFLOP/s; dashed: {peak:.0f} GFLOP/s and {copy:.1f} GB/s, measured between the steps"
+    plot = Plot(title, "operations a byte (direct convolution, least bytes)", reached, xs, ys, (True, True))
     ridge, right, left = peak / copy, max(xs) * 1.2, min(xs)
     bottom = max(left * copy, min(ys))
     plot.curve([(bottom / copy, bottom), (ridge, peak), (right, peak)], "#64748b", "6 3")
-    plot.text(plot.x.at(ridge), plot.y.at(peak) - 8, f"{peak:.0f} GFLOP/s, {copy:.1f} GB/s measured", colour="#64748b")
     colours = dict(zip(dict.fromkeys(call["kernel"] for call in calls), COLOURS))
     for call, (x, y) in zip(calls, place):
         about = f"{call['label']}: {call['ms']['median']:.2f} ms, {100 * call['share']:.1f} % of the step"

@@ -168,7 +168,10 @@ impl Excerpt {
         let inside = |at: u64| at.saturating_sub(self.position).min(block.len() as u64) as usize;
         let wanted = &block[inside(self.first)..inside(self.end)];
         self.samples.extend(wanted.iter().map(|&x| rounded(x).clamp(-32768, 32767) as i16));
-        self.saturated += wanted.iter().filter(|&&x| !(-32768..=32767).contains(&rounded(x))).count() as u64;
+        // Few blocks are so loud that anything needs to be counted.
+        if wanted.iter().fold(false, |loud, x| loud | (x.abs() >= 32767.0 / 32768.0)) {
+            self.saturated += wanted.iter().filter(|&&x| !(-32768..=32767).contains(&rounded(x))).count() as u64;
+        }
         self.position += block.len() as u64;
     }
 }
