@@ -133,12 +133,25 @@ def channels(line):
     return 128 // int(line["network"].partition("/")[2] or 1)
 
 
+def median_ms(line):
+    return line["step_ms"]["median"]
+
+
+def clips(line):
+    return line["clips_per_second"]
+
+
+def speed(line):
+    return line["gflops_per_second"]
+
+
+# What grows, by the name of its file: both axes' names and values, and whether the first goes by powers.
 GROWTH = {
-    "batch": ("clips a step", lambda line: line["batch"], "ms a step", lambda line: line["step_ms"]["median"], False),
-    "clip": ("samples a clip", lambda line: line["clip"], "ms a step", lambda line: line["step_ms"]["median"], False),
-    "channels": ("channels of the first layers", channels, "GFLOP/s (cost grows with the square)", lambda line: line["gflops_per_second"], False),
-    "songs": ("songs", lambda line: line["songs"], "clips a second", lambda line: line["clips_per_second"], True),
-    "tags": ("tags", lambda line: line["tags"], "clips a second", lambda line: line["clips_per_second"], True),
+    "batch": ("clips a step", lambda line: line["batch"], "ms a step", median_ms, False),
+    "clip": ("samples a clip", lambda line: line["clip"], "ms a step", median_ms, False),
+    "channels": ("channels of the first layers", channels, "GFLOP/s (operations grow with the square)", speed, False),
+    "songs": ("songs", lambda line: line["songs"], "clips a second", clips, True),
+    "tags": ("tags", lambda line: line["tags"], "clips a second", clips, True),
 }
 
 
