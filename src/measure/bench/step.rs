@@ -128,7 +128,14 @@ struct Steps<'a> {
 /// Where batches come from.
 enum Source<'a> {
     Synthetic { batches: Vec<Batch>, patches: Option<Patches> },
-    Dataset { stage: Box<Stage<'a>>, batch: Batch, next: Batch },
+    Dataset(Box<Staged<'a>>),
+}
+
+/// A dataset's batches: one for the step that begins, one for the step after it.
+struct Staged<'a> {
+    stage: Stage<'a>,
+    batch: Batch,
+    next: Batch,
 }
 
 impl<'a> Steps<'a> {
@@ -148,7 +155,7 @@ impl<'a> Steps<'a> {
                 let stage = Stage::new(labels, network, Sampling { batch: clips, clips_per_song: 10, seed: 0 })?;
                 let (mut batch, next) = (stage.batch()?, stage.batch()?);
                 stage.fill(0, 0, &mut batch);
-                Source::Dataset { stage: Box::new(stage), batch, next }
+                Source::Dataset(Box::new(Staged { stage, batch, next }))
             }
         };
         let losses = program.plan().find(names::LOSSES).expect("a training plan has losses");
@@ -173,7 +180,8 @@ impl<'a> Steps<'a> {
                 batch::upload(program.as_mut(), &self.inputs, batch)?;
                 submit(program.as_mut())?
             }
-            Source::Dataset { stage, batch, next } => {
+            Source::Dataset(staged) => {
+                let Staged { stage, batch, next } = staged.as_mut();
                 batch::upload(program.as_mut(), &self.inputs, batch)?;
                 let following = step + 1;
                 let fill = || stage.fill(following / stage.steps(), following % stage.steps(), next);
