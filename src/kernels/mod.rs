@@ -23,6 +23,7 @@ pub mod products;
 pub mod reference;
 pub mod sgd;
 pub mod shaders;
+pub mod tile_inputs;
 pub mod winograd;
 
 use std::collections::BTreeMap;
