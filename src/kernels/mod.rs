@@ -122,6 +122,12 @@ impl Choice {
         Choice { family, tiles: BTreeMap::new() }
     }
 
+    /// The same with a tile size.
+    pub fn with(mut self, tile: &str, size: u32) -> Choice {
+        self.tiles.insert(tile.into(), size);
+        self
+    }
+
     /// The CPU's instruction set; the portable one where the family is a GPU's.
     pub fn isa(&self) -> Isa {
         match self.family {

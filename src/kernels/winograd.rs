@@ -17,6 +17,11 @@ use super::conv::Conv;
 use super::products::Simd;
 use super::tile_inputs::TileInputs;
 
+/// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 (direct
+/// products) or 3.
+pub const SIZE: &str = "OUTPUTS";
+/// Channels of a wide layer.
+const WIDE: usize = 32;
 /// Outputs of a tile.
 pub const OUTPUTS: usize = 3;
 /// Products of a tile, and inputs that it reads.
@@ -30,13 +35,18 @@ const JOBS: usize = 64;
 /// Values that the parts of a layer's dU may take together.
 const PARTS: usize = 6 << 20;
 
-/// Whether the CPU takes a layer this way. The choice's `OUTPUTS` of 1 turns it off.
+/// Whether the CPU takes a layer this way: where its shape allows, and the choice's tile size
+/// [`SIZE`], the outputs of a tile, is 3. Where the choice does not say: layers at least as wide as a
+/// register tile; in narrower ones the transforms, which F(3,3) shares among the channels, cost what the
+/// products save, and few terms do not average their rounding away.
 pub fn applies(conv: &Conv, choice: &Choice) -> bool {
-    choice.is_native()
-        && choice.tile("OUTPUTS", OUTPUTS as u32) == OUTPUTS as u32
-        && (conv.taps, conv.stride) == (3, 1)
-        && (conv.windows.size == OUTPUTS || conv.unpooled())
-        && conv.cin > 1
+    let fits = (conv.taps, conv.stride) == (3, 1) && (conv.windows.size == OUTPUTS || conv.unpooled()) && conv.cin > 1;
+    let outputs = match choice.tiles.get(SIZE) {
+        Some(&outputs) => outputs as usize,
+        None if conv.cin.min(conv.cout) >= WIDE => OUTPUTS,
+        None => 1,
+    };
+    choice.is_native() && fits && outputs == OUTPUTS
 }
 
 /// How a layer is cut: tiles into blocks that fit a core's cache, blocks into jobs. Decided by its
