@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use tagwalk::device::{gpu, select};
 use tagwalk::kernels::products::Isa;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, cpu};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, cpu, winograd};
 use tagwalk::measure::check::{Alone, KERNELS, Subject, kernel};
 
 fn check(subject: &Subject, least: usize) {
@@ -25,9 +25,12 @@ fn check(subject: &Subject, least: usize) {
 #[test]
 fn on_the_cpu() {
     for isa in Isa::available() {
-        println!("{isa:?}");
-        let alone: &Alone = &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs));
-        check(&Subject { choice: Choice::native(isa), alone }, 40);
+        // Direct products, then F(3,3) wherever a shape allows it.
+        for outputs in [1, 3] {
+            println!("{isa:?}, tiles of {outputs}");
+            let alone: &Alone = &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs));
+            check(&Subject { choice: Choice::native(isa).with(winograd::SIZE, outputs), alone }, 40);
+        }
     }
 }
 
@@ -35,7 +38,7 @@ fn on_the_cpu() {
 /// found. Each operand in turn is spoilt behind the kernel's back.
 #[test]
 fn what_is_wrong_is_seen() {
-    let choice = Choice::native(Isa::detect());
+    let choice = Choice::native(Isa::detect()).with(winograd::SIZE, 3);
     for name in KERNELS {
         let spoil = |operand: &str, damage: &dyn Fn(&mut [u8])| {
             let alone = |kernel: &dyn Kernel, inputs: &dyn Fn(&Operand) -> Option<Vec<u8>>| {

@@ -122,7 +122,14 @@ fn wrong_flags_are_refused_and_nothing_is_written() {
         assert!(!run.exists(), "{flags:?}");
     }
     // A resumed run has its own settings: what would change them is refused, not passed over.
-    for flag in [&["--rate", "0.1"][..], &["--steps", "9"], &["--network", "3^9"], &["--mode", "none"], &["--family", "avx2"], &["--dry-run"]] {
+    for flag in [
+        &["--rate", "0.1"][..],
+        &["--steps", "9"],
+        &["--network", "3^9"],
+        &["--mode", "none"],
+        &["--family", "avx2"],
+        &["--dry-run"],
+    ] {
         fails(&[&["train", "--resume", "--out", text(&run)][..], flag].concat(), 2, &["--resume", flag[0]]);
     }
     fails(&["train", "--out", text(&run)], 2, &["DATASET"]);

@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
 use crate::kernels::products::Isa;
-use crate::kernels::{Choice, Family};
+use crate::kernels::{Choice, Family, winograd};
 use crate::measure::check::{BOUND, KERNELS, Report, Subject, alone, kernel};
 
 /// Check every kernel on a device against the reference, in f64, over odd and even shapes
@@ -55,7 +55,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     let (device, choice) = args.device.open()?;
     let choices = match (&device, args.device.family) {
         (_, Some(_)) => vec![choice],
-        (Device::Cpu, None) => Isa::available().into_iter().map(Choice::native).collect(),
+        // Direct products, then F(3,3) wherever a shape allows it.
+        (Device::Cpu, None) => {
+            let both = |isa| [1, 3].map(|outputs| Choice::native(isa).with(winograd::SIZE, outputs));
+            Isa::available().into_iter().flat_map(both).collect()
+        }
         (Device::Gpu(_), None) => vec![Choice::gpu(Family::Plain), Choice::gpu(Family::Tiled)],
     };
 
@@ -64,7 +68,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut table = Table::new(&columns);
     let mut outcome = Outcome::Done;
     for choice in choices {
-        let family = describe(&choice);
+        let products = if choice.tiles.get(winograd::SIZE) == Some(&3) { " F(3,3)" } else { "" };
+        let family = &format!("{}{products}", describe(&choice));
         let subject = Subject { choice, alone: &|kernel, inputs| alone(&device, kernel, inputs) };
         for name in &names {
             let report = kernel(&subject, name)?;

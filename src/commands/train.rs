@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
     /// Go on with the run in --out where its last checkpoint is, with its own settings: flags that decide a run are refused
-    #[arg(long, conflicts_with_all = ["TrainFlags", "NetworkFlags", "PropagationFlags", "family", "dry_run"])]
+    #[arg(long, conflicts_with_all = DECIDING)]
     pub resume: bool,
     /// A checkpoint also after every N steps; 0: by time only
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -48,6 +48,36 @@ pub struct Args {
     #[command(flatten)]
     pub device: DeviceFlags,
 }
+
+/// Flags that decide a run, which one that goes on has its own values of; and --dry-run.
+const DECIDING: &[&str] = &[
+    "network",
+    "clip",
+    "heads",
+    "dropout",
+    "batch",
+    "steps",
+    "epochs",
+    "schedule",
+    "rate",
+    "momentum",
+    "seed",
+    "clips_per_song",
+    "reduction",
+    "running_variance",
+    "mode",
+    "reading",
+    "range",
+    "lambda",
+    "exclude_self",
+    "untagged_lenders",
+    "lend",
+    "untagged",
+    "random_lenders",
+    "remove",
+    "family",
+    "dry_run",
+];
 
 pub fn run(args: Args) -> Result<Outcome> {
     if !(args.checkpoint_minutes > 0.0 && args.checkpoint_minutes < 1e6) {
@@ -258,4 +288,19 @@ impl Show {
 pub fn duration(d: Duration) -> String {
     let s = d.as_secs();
     if s >= 3600 { format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) } else { format!("{}:{:02}", s / 60, s % 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_that_decides_a_run_is_refused_with_resume() {
+        let deciding = TrainFlags::augment_args(clap::Command::new("train"));
+        let flags: Vec<&str> = deciding.get_arguments().map(|flag| flag.get_id().as_str()).collect();
+        let listed: Vec<&str> = DECIDING.iter().copied().filter(|flag| !["family", "dry_run"].contains(flag)).collect();
+        assert_eq!(flags, listed);
+    }
 }

@@ -100,6 +100,11 @@ impl<'a, T> Shared<'a, T> {
         self.length
     }
 
+    /// Where it begins, for writing a vector at a time: ranges as for [`Shared::range`].
+    pub fn pointer(&self) -> *mut T {
+        self.pointer
+    }
+
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }

@@ -23,6 +23,7 @@ pub mod products;
 pub mod reference;
 pub mod sgd;
 pub mod shaders;
+pub mod tile_inputs;
 pub mod winograd;
 
 use std::collections::BTreeMap;
@@ -119,6 +120,12 @@ impl Choice {
 
     pub fn gpu(family: Family) -> Choice {
         Choice { family, tiles: BTreeMap::new() }
+    }
+
+    /// The same with a tile size.
+    pub fn with(mut self, tile: &str, size: u32) -> Choice {
+        self.tiles.insert(tile.into(), size);
+        self
     }
 
     /// The CPU's instruction set; the portable one where the family is a GPU's.

@@ -14,7 +14,14 @@ use std::ops::Range;
 use super::Choice;
 use super::blocks::Reader;
 use super::conv::Conv;
+use super::products::Simd;
+use super::tile_inputs::TileInputs;
 
+/// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 (direct
+/// products) or 3.
+pub const SIZE: &str = "OUTPUTS";
+/// Channels of a wide layer.
+const WIDE: usize = 32;
 /// Outputs of a tile.
 pub const OUTPUTS: usize = 3;
 /// Products of a tile, and inputs that it reads.
@@ -28,13 +35,18 @@ const JOBS: usize = 64;
 /// Values that the parts of a layer's dU may take together.
 const PARTS: usize = 6 << 20;
 
-/// Whether the CPU takes a layer this way. The choice's `OUTPUTS` of 1 turns it off.
+/// Whether the CPU takes a layer this way: where its shape allows, and the choice's tile size
+/// [`SIZE`], the outputs of a tile, is 3. Where the choice does not say: layers at least as wide as a
+/// register tile; in narrower ones the transforms, which F(3,3) shares among the channels, cost what the
+/// products save, and few terms do not average their rounding away.
 pub fn applies(conv: &Conv, choice: &Choice) -> bool {
-    choice.is_native()
-        && choice.tile("OUTPUTS", OUTPUTS as u32) == OUTPUTS as u32
-        && (conv.taps, conv.stride) == (3, 1)
-        && (conv.windows.size == OUTPUTS || conv.unpooled())
-        && conv.cin > 1
+    let fits = (conv.taps, conv.stride) == (3, 1) && (conv.windows.size == OUTPUTS || conv.unpooled()) && conv.cin > 1;
+    let outputs = match choice.tiles.get(SIZE) {
+        Some(&outputs) => outputs as usize,
+        None if conv.cin.min(conv.cout) >= WIDE => OUTPUTS,
+        None => 1,
+    };
+    choice.is_native() && fits && outputs == OUTPUTS
 }
 
 /// How a layer is cut: tiles into blocks that fit a core's cache, blocks into jobs. Decided by its
@@ -63,6 +75,12 @@ impl Block {
     /// Tiles in it, clip after clip.
     pub fn rows(&self) -> usize {
         self.clips.len() * self.tiles.len()
+    }
+
+    /// (clip, tile) of row `r`.
+    #[inline(always)]
+    pub fn place(&self, r: usize) -> (usize, usize) {
+        (self.clips.start + r / self.tiles.len(), self.tiles.start + r % self.tiles.len())
     }
 
     /// Whether a tile of its clip comes before.
@@ -115,121 +133,114 @@ impl Cut {
         self.position(t) - conv.padding[0] as isize
     }
 
+    /// Which of tile `t`'s outputs are positions of the layer.
+    pub fn real(&self, conv: &Conv, t: usize) -> Range<usize> {
+        let begin = self.position(t);
+        (-begin).max(0) as usize..OUTPUTS.min((conv.length() as isize - begin) as usize)
+    }
+
     /// Whether `t` is its clip's last tile.
     pub fn is_last(&self, t: usize) -> bool {
         t + 1 == self.tiles
     }
 }
 
-/// Row `r` of plane `i`, of planes that are `plane` values apart.
-fn row(values: &[f32], plane: usize, i: usize, r: usize, length: usize) -> &[f32] {
-    &values[i * plane + r * length..][..length]
-}
-
-/// The same row of all five planes, to be written.
-fn rows(values: &mut [f32], plane: usize, r: usize, length: usize) -> [&mut [f32]; PRODUCTS] {
-    let mut planes = values.chunks_mut(plane);
-    std::array::from_fn(|_| &mut planes.next().expect("five planes")[r * length..][..length])
-}
-
-/// V = Bᵀ a `[product, tile, cin]` of a block's tiles; `ring` is room for five rows of `a`.
+/// V = Bᵀ a `[product, tile, cin]` of a block's tiles.
+///
+/// # Safety
+/// The processor has `S`'s instructions; `v` has room for them.
 #[inline(always)]
-pub fn transform_input(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, ring: &mut [f32], v: &mut [f32]) {
+pub unsafe fn transform_inputs<S: Simd>(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, v: &mut [f32]) {
     let c = conv.cin;
     let plane = block.rows() * c;
-    let v = &mut v[..PRODUCTS * plane];
-    let mut tile = 0;
-    for clip in block.clips.clone() {
-        let first = cut.input(conv, block.tiles.start);
-        for k in 0..2 {
-            reader.row_or_zeros(clip, first + k as isize, conv, &mut ring[k % PRODUCTS * c..][..c]);
-        }
-        for t in 0..block.tiles.len() {
-            // Two of its five inputs are the tile's before.
-            let at = OUTPUTS * t;
-            for k in at + 2..at + PRODUCTS {
-                reader.row_or_zeros(clip, first + k as isize, conv, &mut ring[k % PRODUCTS * c..][..c]);
+    assert!(v.len() >= PRODUCTS * plane);
+    for row in 0..block.rows() {
+        let (clip, tile) = block.place(row);
+        let inputs = TileInputs::new(reader, conv, clip, cut.input(conv, tile));
+        for from in (0..c).step_by(S::LANES) {
+            let n = S::LANES.min(c - from);
+            // SAFETY: the caller's promise; these are channels of `row`.
+            unsafe {
+                let mut d = [S::splat(0.0); PRODUCTS];
+                for (k, d) in d.iter_mut().enumerate() {
+                    *d = inputs.activation::<S>(k, from, n);
+                }
+                for (i, value) in input::<S>(d).into_iter().enumerate() {
+                    S::store_some(v.as_mut_ptr().add(i * plane + row * c + from), value, n);
+                }
             }
-            let [d0, d1, d2, d3, d4] = [0, 1, 2, 3, 4].map(|k| &ring[(at + k) % PRODUCTS * c..][..c]);
-            let [v0, v1, v2, v3, v4] = rows(v, plane, tile, c);
-            for i in 0..c {
-                let (d1, d2, d3) = (d1[i], d2[i], d3[i]);
-                v0[i] = (d0[i] - d2) + 0.5 * (d3 - d1);
-                v1[i] = d1 + 0.5 * (d2 - d3);
-                v2[i] = d2 - (2.0 / 3.0 * d1 + 1.0 / 3.0 * d3);
-                v3[i] = d3 - d1;
-                v4[i] = (d1 - d3) + 0.5 * (d4[i] - d2);
-            }
-            tile += 1;
         }
     }
 }
 
-/// z = Aᵀ M of tile `r`: three rows, one after the other in `z`. M's planes are `plane` values apart.
+/// Bᵀ d.
+///
+/// # Safety
+/// The processor has `S`'s instructions, here and below.
 #[inline(always)]
-pub fn transform_output(m: &[f32], plane: usize, r: usize, width: usize, z: &mut [f32]) {
-    let [m0, m1, m2, m3, m4] = [0, 1, 2, 3, 4].map(|i| row(m, plane, i, r, width));
-    let (z0, z) = z.split_at_mut(width);
-    let (z1, z2) = z.split_at_mut(width);
-    let z2 = &mut z2[..width];
-    for i in 0..width {
-        let (sum, difference) = (m1[i] + m2[i], m1[i] - m2[i]);
-        z0[i] = (m0[i] + m3[i]) + sum;
-        z1[i] = difference + 2.0 * m3[i];
-        z2[i] = (sum + m4[i]) + 4.0 * m3[i];
+pub unsafe fn input<S: Simd>([d0, d1, d2, d3, d4]: [S::V; PRODUCTS]) -> [S::V; PRODUCTS] {
+    unsafe {
+        let half = S::splat(0.5);
+        [
+            S::fma(half, S::sub(d3, d1), S::sub(d0, d2)),
+            S::fma(half, S::sub(d2, d3), d1),
+            S::fma(S::splat(-1.0 / 3.0), d3, S::fma(S::splat(-2.0 / 3.0), d1, d2)),
+            S::sub(d3, d1),
+            S::fma(half, S::sub(d4, d2), S::sub(d1, d3)),
+        ]
     }
 }
 
-/// dM = A dz of tile `r` from its three rows of dz.
+/// Aᵀ m.
+///
+/// # Safety
+/// As [`input`].
 #[inline(always)]
-pub fn transform_gradient(dz: &[f32], length: usize, dm: &mut [f32], plane: usize, r: usize) {
-    let [d0, d1, d2] = [0, 1, 2].map(|j| &dz[j * length..][..length]);
-    let [m0, m1, m2, m3, m4] = rows(dm, plane, r, length);
-    for i in 0..length {
-        let (d0, d1, d2) = (d0[i], d1[i], d2[i]);
-        m0[i] = d0;
-        m1[i] = (d0 + d2) + d1;
-        m2[i] = (d0 + d2) - d1;
-        m3[i] = (d0 + 4.0 * d2) + 2.0 * d1;
-        m4[i] = d2;
+pub unsafe fn output<S: Simd>([m0, m1, m2, m3, m4]: [S::V; PRODUCTS]) -> [S::V; OUTPUTS] {
+    unsafe {
+        let sum = S::add(m1, m2);
+        [S::add(S::add(m0, m3), sum), S::fma(S::splat(2.0), m3, S::sub(m1, m2)), S::fma(S::splat(4.0), m3, S::add(sum, m4))]
     }
 }
 
-/// da = B dV of tile `r`: `da` holds three rows that are finished with it, and takes their place's
-/// two that the next tile adds to behind them: rows 0 and 1 come in with what the tile before gave.
+/// A d.
+///
+/// # Safety
+/// As [`input`].
 #[inline(always)]
-pub fn transform_input_gradient(dv: &[f32], plane: usize, r: usize, width: usize, da: &mut [f32]) {
-    let [v0, v1, v2, v3, v4] = [0, 1, 2, 3, 4].map(|i| row(dv, plane, i, r, width));
-    let mut parts = da[..PRODUCTS * width].chunks_exact_mut(width);
-    let [a0, a1, a2, a3, a4] = std::array::from_fn(|_| parts.next().expect("five rows"));
-    for i in 0..width {
-        let (v0, v1, v2, v3, v4) = (v0[i], v1[i], v2[i], v3[i], v4[i]);
-        a0[i] += v0;
-        a1[i] += (v1 - 2.0 / 3.0 * v2) + (v4 - v3) - 0.5 * v0;
-        a2[i] = (v2 - v0) + 0.5 * (v1 - v4);
-        a3[i] = (v3 - v4) + 0.5 * (v0 - v1) - 1.0 / 3.0 * v2;
-        a4[i] = 0.5 * v4;
+pub unsafe fn output_gradient<S: Simd>([d0, d1, d2]: [S::V; OUTPUTS]) -> [S::V; PRODUCTS] {
+    unsafe {
+        let sum = S::add(d0, d2);
+        [d0, S::add(sum, d1), S::sub(sum, d1), S::fma(S::splat(2.0), d1, S::fma(S::splat(4.0), d2, d0)), d2]
+    }
+}
+
+/// B v.
+///
+/// # Safety
+/// As [`input`].
+#[inline(always)]
+pub unsafe fn input_gradient<S: Simd>([v0, v1, v2, v3, v4]: [S::V; PRODUCTS]) -> [S::V; PRODUCTS] {
+    unsafe {
+        let (half, difference) = (S::splat(0.5), S::sub(v3, v4));
+        [
+            v0,
+            S::fma(S::splat(-0.5), v0, S::sub(S::fma(S::splat(-2.0 / 3.0), v2, v1), difference)),
+            S::fma(half, S::sub(v1, v4), S::sub(v2, v0)),
+            S::fma(S::splat(-1.0 / 3.0), v2, S::fma(half, S::sub(v0, v1), difference)),
+            S::mul(half, v4),
+        ]
     }
 }
 
 /// U = G w, of one weight's three taps.
 #[inline(always)]
 pub fn transform_weight([w0, w1, w2]: [f32; OUTPUTS]) -> [f32; PRODUCTS] {
-    [
-        w0,
-        (w0 + w2) + w1,
-        0.5 * ((w0 + w2) - w1),
-        1.0 / 6.0 * w0 + (1.0 / 3.0 * w1 + 2.0 / 3.0 * w2),
-        2.0 * w2,
-    ]
+    [w0, (w0 + w2) + w1, 0.5 * ((w0 + w2) - w1), 1.0 / 6.0 * w0 + (1.0 / 3.0 * w1 + 2.0 / 3.0 * w2), 2.0 * w2]
 }
 
 /// dw = Gᵀ dU, of one weight.
 #[inline(always)]
 pub fn transform_weight_gradient([u0, u1, u2, u3, u4]: [f32; PRODUCTS]) -> [f32; OUTPUTS] {
-    [
-        (u0 + u1) + (0.5 * u2 + 1.0 / 6.0 * u3),
-        (u1 - 0.5 * u2) + 1.0 / 3.0 * u3,
-        (u1 + 0.5 * u2) + (2.0 / 3.0 * u3 + 2.0 * u4),
-    ]
+    [(u0 + u1) + (0.5 * u2 + 1.0 / 6.0 * u3), (u1 - 0.5 * u2) + 1.0 / 3.0 * u3, (u1 + 0.5 * u2) + (2.0 / 3.0 * u3 + 2.0 * u4)]
 }

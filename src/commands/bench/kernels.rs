@@ -7,7 +7,7 @@ use crate::commands::{Outcome, print};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
-use crate::kernels::Choice;
+use crate::kernels::{Choice, winograd};
 use crate::measure::bench::Quantiles;
 use crate::measure::bench::calls::{self, Call};
 use crate::measure::bench::step::Bench;
@@ -131,8 +131,16 @@ fn verify(bench: &Bench, name: Option<&str>, device: &Device, choice: &Choice) -
     if rooms.is_empty() {
         return Err(Error::usage("NAME", "no call of this kernel is in such a step").help("Look at `tagwalk plan`."));
     }
-    let subject = Subject { choice: choice.clone(), alone: &|kernel, inputs| check::alone(device, kernel, inputs) };
-    rooms.into_iter().try_for_each(|room| calls::verify(&subject, room))
+    // The CPU takes direct products or F(3,3) by a layer's width: both are held, whatever a room's cases are like.
+    let choices = match device {
+        Device::Cpu => vec![choice.clone().with(winograd::SIZE, 1), choice.clone().with(winograd::SIZE, 3)],
+        Device::Gpu(_) => vec![choice.clone()],
+    };
+    for choice in choices {
+        let subject = Subject { choice, alone: &|kernel, inputs| check::alone(device, kernel, inputs) };
+        rooms.iter().try_for_each(|room| calls::verify(&subject, room))?;
+    }
+    Ok(())
 }
 
 /// The calls' times and, on the CPU, the peaks between them.

@@ -1,8 +1,14 @@
-//! The end of the input's gradient: the mask of the layer below, and that layer's sums.
+//! The end of the input's gradient: the mask of the layer below, and that layer's sums. A row at a time
+//! behind direct products, a register tile at a time behind F(3,3).
+
+use std::ops::Range;
 
 use crate::kernels::blocks::Reader;
 use crate::kernels::conv::{Conv, norm};
 use crate::kernels::cpu::Shared;
+use crate::kernels::products::Simd;
+use crate::kernels::tile_inputs::TileInputs;
+use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, input_gradient};
 
 pub struct Below<'a, 'b> {
     pub conv: &'a Conv,
@@ -12,23 +18,23 @@ pub struct Below<'a, 'b> {
 }
 
 impl Below<'_, '_> {
-    /// Finishes input position `j` of a clip, the channels from `from` on that `da` holds: writes their dy' and adds
-    /// them to `sums` `[sum, cin]`. `da` becomes dy'. Every position and channel is finished once.
+    /// Finishes input position `j` of a clip: writes dy' and adds it to `sums` `[sum, cin]`. `da`, a row, becomes
+    /// dy'; `a` is room for one. Every position is finished once.
     #[inline(always)]
-    pub fn finish(&self, clip: usize, j: usize, from: usize, da: &mut [f32], sums: &mut [f32]) {
-        let (conv, c, n) = (self.conv, self.conv.cin, da.len());
+    pub fn finish_row(&self, clip: usize, j: usize, da: &mut [f32], a: &mut [f32], sums: &mut [f32]) {
+        let (conv, c) = (self.conv, self.conv.cin);
+        let da = &mut da[..c];
         match self.reader {
-            Reader::Below { below, norm } => {
-                let at = (clip * conv.input + j) * c + from;
-                let p = &below[at..][..n];
-                let [scale, shift, mean, r] =
-                    [norm::SCALE, norm::SHIFT, norm::MEAN, norm::R].map(|k| &norm[k * c + from..][..n]);
+            Reader::Below { below, norm: n } => {
+                let at = (clip * conv.input + j) * c;
+                let p = &below[at..][..c];
+                let [scale, shift, mean, r] = [norm::SCALE, norm::SHIFT, norm::MEAN, norm::R].map(|k| &n[k * c..][..c]);
                 let dy = self.dy.as_ref().expect("a stored layer below takes its gradient");
-                // SAFETY: every input position and channel is finished once.
-                let dy = unsafe { dy.range(at..at + n) };
+                // SAFETY: every input position is finished once.
+                let dy = unsafe { dy.range(at..at + c) };
                 let (sum, sum_normal) = sums.split_at_mut(c);
-                let (sum, sum_normal) = (&mut sum[from..][..n], &mut sum_normal[from..][..n]);
-                for i in 0..n {
+                let sum_normal = &mut sum_normal[..c];
+                for i in 0..c {
                     let masked = if scale[i] * p[i] + shift[i] > 0.0 { da[i] } else { 0.0 };
                     dy[i] = masked;
                     sum[i] += masked;
@@ -39,31 +45,142 @@ impl Below<'_, '_> {
                 let mut patch = [0.0f32; 9];
                 let patch = &mut patch[..layer.kernel];
                 self.reader.patch(clip, j, patch);
-                // By vectors that fit every panel: the mask is layer 1's, computed again.
-                for (part, da) in da.chunks_mut(PART).enumerate() {
-                    let (from, n) = (from + part * PART, da.len());
-                    let mut a = [0.0f32; PART];
-                    let a = &mut a[..n];
-                    self.reader.part(clip, j, conv, from, a);
-                    for i in 0..n {
-                        da[i] = if a[i] > 0.0 { da[i] } else { 0.0 };
+                let a = &mut a[..c];
+                self.reader.row(clip, j, conv, a);
+                for i in 0..c {
+                    da[i] = if a[i] > 0.0 { da[i] } else { 0.0 };
+                }
+                let mut sums = sums.chunks_exact_mut(c);
+                for (x, sum) in patch.iter().zip(&mut sums) {
+                    for i in 0..c {
+                        sum[i] += x * da[i];
                     }
-                    let mut sums = sums.chunks_exact_mut(c).map(|sum| &mut sum[from..][..n]);
-                    for (x, sum) in patch.iter().zip(&mut sums) {
-                        for i in 0..n {
-                            sum[i] += x * da[i];
-                        }
-                    }
-                    let sum = sums.next().expect("a sum a tap and one more");
-                    for i in 0..n {
-                        sum[i] += da[i];
-                    }
+                }
+                let sum = sums.next().expect("a sum a tap and one more");
+                for i in 0..c {
+                    sum[i] += da[i];
                 }
             }
             Reader::Wave { .. } => unreachable!("a wave has no gradient"),
         }
     }
+
+    /// From dV `[product, S::ROWS, width]` of a register tile, rows `some` of a block's dM (the first `before` of them are
+    /// of the tile before the block), a panel of channels from `panel` on: da = B dV, overlaps added, and its end.
+    /// `carry` `[2, width]` goes from tile to tile: what a tile gives to the first two inputs of the next.
+    ///
+    /// # Safety
+    /// The processor has `S`'s instructions; every tile of a block is finished once, in order.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)] // The block's place, and what is carried through it.
+    pub unsafe fn finish_tiles<S: Simd>(
+        &self,
+        cut: &Cut,
+        block: &Block,
+        some: Range<usize>,
+        before: usize,
+        panel: usize,
+        dv: &[f32],
+        carry: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        match self.reader {
+            // SAFETY: the caller's promise.
+            Reader::FirstLayer { layer, .. } if layer.kernel == 3 => unsafe {
+                self.finish_taps::<S, 3>(cut, block, some, before, panel, dv, carry, sums);
+            },
+            // SAFETY: the caller's promise.
+            _ => unsafe { self.finish_taps::<S, 0>(cut, block, some, before, panel, dv, carry, sums) },
+        }
+    }
+
+    /// With the taps of layer 1 known where they are the released network's, so that their sums stay in registers; 0: as many
+    /// as it has.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn finish_taps<S: Simd, const TAPS: usize>(
+        &self,
+        cut: &Cut,
+        block: &Block,
+        some: Range<usize>,
+        before: usize,
+        panel: usize,
+        dv: &[f32],
+        carry: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        let (conv, c, width) = (self.conv, self.conv.cin, S::LANES * S::VECTORS);
+        let aligned = c.is_multiple_of(16);
+        for from in (panel..c.min(panel + width)).step_by(S::LANES) {
+            let n = S::LANES.min(c - from);
+            // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
+            unsafe {
+                let zero = S::splat(0.0);
+                let next = carry.as_mut_ptr().add(from - panel);
+                let mut held = [S::load(next), S::load(next.add(width))];
+                // Of a stored layer: Σ dy', Σ dy'·(p' − mean'). Of layer 1: Σ patch_k·dy' for each tap, Σ dy'.
+                let mut own = [zero; SUMS];
+                let taps = match self.reader {
+                    Reader::FirstLayer { .. } if TAPS > 0 => TAPS,
+                    Reader::FirstLayer { layer, .. } => layer.kernel,
+                    _ => 0,
+                };
+                let (stored, mean) = match self.reader {
+                    Reader::Below { below, norm } => (below.as_ptr(), S::load_some(norm.as_ptr().add(norm::MEAN * c + from), n)),
+                    _ => (std::ptr::null(), zero),
+                };
+                for row in some.clone() {
+                    let mut v = [zero; PRODUCTS];
+                    for (i, v) in v.iter_mut().enumerate() {
+                        *v = S::load(dv.as_ptr().add((i * S::ROWS + row - some.start) * width + from - panel));
+                    }
+                    let mut da = input_gradient::<S>(v);
+                    (da[0], da[1]) = (S::add(da[0], held[0]), S::add(da[1], held[1]));
+                    held = [da[3], da[4]];
+                    if row < before {
+                        continue;
+                    }
+                    let (clip, tile) = block.place(row - before);
+                    let inputs = TileInputs::new(self.reader, conv, clip, cut.input(conv, tile));
+                    // Of a clip's last tile all, else those that the next one does not add to.
+                    let last = cut.is_last(tile);
+                    for (k, &da) in da.iter().enumerate() {
+                        let Some(at) = inputs.place(k) else { continue };
+                        if k >= OUTPUTS && !last {
+                            continue;
+                        }
+                        let masked = S::where_greater(inputs.normed::<S>(k, from, n), zero, da, zero);
+                        if let Some(dy) = &self.dy {
+                            S::store_past(dy.pointer().add(at + from), masked, n, aligned);
+                            own[0] = S::add(own[0], masked);
+                            own[1] = S::fma(masked, S::sub(S::load_some(stored.add(at + from), n), mean), own[1]);
+                        } else {
+                            for (tap, own) in own.iter_mut().enumerate().take(taps) {
+                                *own = S::fma(S::splat(inputs.patch(k)[tap]), masked, *own);
+                            }
+                            own[taps] = S::add(own[taps], masked);
+                        }
+                    }
+                    if last {
+                        held = [zero; 2];
+                    }
+                }
+                S::store(next, held[0]);
+                S::store(next.add(width), held[1]);
+                if let Reader::Below { norm, .. } = self.reader {
+                    own[1] = S::mul(own[1], S::load_some(norm.as_ptr().add(norm::R * c + from), n));
+                }
+                let count = if self.dy.is_some() { 2 } else { taps + 1 };
+                for (i, &own) in own.iter().enumerate() {
+                    if i < count {
+                        let sum = sums.as_mut_ptr().add(i * c + from);
+                        S::store_some(sum, S::add(S::load_some(sum, n), own), n);
+                    }
+                }
+            }
+        }
+    }
 }
 
-/// Channels whose activations are computed again together.
-const PART: usize = 32;
+/// Sums of the layer below at most: one a tap of layer 1, and one more.
+const SUMS: usize = 10;

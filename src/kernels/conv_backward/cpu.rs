@@ -35,7 +35,7 @@ struct Room {
     spread: usize,
     /// Rows of da.
     da: usize,
-    /// A window's gradient still to be given away.
+    /// A row of `a`, and a window's gradient still to be given away.
     row: usize,
     /// The sums of the layer below: a job's and a block's.
     sums: usize,
@@ -68,7 +68,7 @@ fn room(kernel: &ConvBackward) -> Room {
         dz: round((cut.rows(conv) + 3 * (conv.taps + 1)) * stride),
         spread: if wave || overlapping(&cut, conv) { 0 } else { round(owned * conv.taps * stride) },
         da: round(owned * padded(kernel, conv.cin)),
-        row: round(conv.cout),
+        row: round(conv.cin.max(conv.cout)),
         sums: round(kernel.sums() * conv.cin),
     }
 }
@@ -206,7 +206,7 @@ impl Work for Job<'_, '_> {
             let mut rows = da.chunks_exact_mut(da_stride);
             for clip in block.clips.clone() {
                 for (j, da) in owned.positions.clone().zip(&mut rows) {
-                    below.finish(clip, j, 0, &mut da[..conv.cin], block_sums);
+                    below.finish_row(clip, j, da, row, block_sums);
                 }
             }
             sums.iter_mut().zip(block_sums.iter()).for_each(|(sum, v)| *sum += *v);

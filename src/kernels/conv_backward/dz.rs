@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{Arguments, Places};
 use crate::kernels::blocks::{Block, Cut};
 use crate::kernels::conv::Conv;
+use crate::kernels::products::Simd;
 
 /// Input positions whose gradient a block makes: every one belongs to exactly one block.
 pub struct Owned {
@@ -96,6 +97,41 @@ pub struct Dz<'a> {
 impl<'a> Dz<'a> {
     pub fn new(args: &Arguments<'a>, at: &Places) -> Dz<'a> {
         Dz { z: args.read(at.z), p: at.p.map(|p| args.read(p)), dy: args.read(at.dy), coefficients: args.read(at.coefficients) }
+    }
+
+    /// dz at the three positions of a whole window of three, a vector of channels from `from` on; 0 in channels
+    /// behind the last.
+    ///
+    /// # Safety
+    /// The processor has `S`'s instructions; the window exists, and pooling does.
+    #[inline(always)]
+    pub unsafe fn window<S: Simd>(&self, conv: &Conv, clip: usize, window: usize, from: usize) -> [S::V; 3] {
+        let (c, windows) = (conv.cout, conv.windows);
+        if from >= c {
+            // SAFETY: the caller's promise.
+            return [unsafe { S::splat(0.0) }; 3];
+        }
+        let n = S::LANES.min(c - from);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let row = self.coefficients.as_ptr().add(from);
+            let (s, c0) = (S::load_some(row, n), S::load_some(row.add(c), n));
+            let (c1, mean) = (S::load_some(row.add(2 * c), n), S::load_some(row.add(3 * c), n));
+            let pooled = (clip * windows.count + window) * c + from;
+            let p = S::load_some(self.p.unwrap_unchecked().as_ptr().add(pooled), n);
+            let zero = S::splat(0.0);
+            // The first position that equals p takes the window's gradient.
+            let mut open = S::mul(s, S::load_some(self.dy.as_ptr().add(pooled), n));
+            let z = self.z.as_ptr().add((clip * windows.length + window * windows.size - windows.left) * c + from);
+            let mut dz = [zero; 3];
+            for (k, dz) in dz.iter_mut().enumerate() {
+                let z = S::load_some(z.add(k * c), n);
+                let rest = S::fma(c1, S::sub(z, mean), c0);
+                *dz = S::add(rest, S::where_equal(z, p, open, zero));
+                open = S::where_equal(z, p, zero, open);
+            }
+            dz
+        }
     }
 
     /// dz at `positions` of `clip`, a row of `stride` each; `open` is room for a row.

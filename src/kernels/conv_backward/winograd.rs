@@ -10,9 +10,7 @@ use super::{Arguments, ConvBackward};
 use crate::kernels::blocks::Reader;
 use crate::kernels::conv::Conv;
 use crate::kernels::products::{Product, Simd, Work, heights, product};
-use crate::kernels::winograd::{
-    Block, Cut, OUTPUTS, PRODUCTS, transform_gradient, transform_input, transform_input_gradient, transform_weight_gradient,
-};
+use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, output_gradient, transform_inputs, transform_weight_gradient};
 
 pub fn tiles(kernel: &ConvBackward) -> usize {
     Cut::of(&kernel.conv).jobs
@@ -35,18 +33,16 @@ pub fn weight_parts(kernel: &ConvBackward) -> usize {
 
 /// Room of a thread, in f32 values.
 struct Room {
-    /// Five rows of `a`.
-    ring: usize,
     /// V of a block.
     v: usize,
-    /// Three rows of dz, and room to make them.
+    /// Three rows of dz, and room to make them, where a tile is no whole window.
     dz: usize,
     /// dM of a block and of the tile before it.
     dm: usize,
     /// dV of a register tile.
     dv: usize,
-    /// Five rows of da.
-    da: usize,
+    /// Two rows of da, which the next tile adds to.
+    carry: usize,
     /// The sums of the layer below: a job's and a block's.
     sums: usize,
 }
@@ -56,12 +52,11 @@ fn room(kernel: &ConvBackward) -> Room {
     let rows = Cut::of(conv).rows();
     let round = |n: usize| n.next_multiple_of(16);
     Room {
-        ring: round(PRODUCTS * conv.cin),
         v: round(PRODUCTS * rows * conv.cin),
         dz: round((OUTPUTS + 1) * padded(kernel)),
         dm: round(PRODUCTS * (rows + 1) * padded(kernel)),
         dv: round(PRODUCTS * isa.rows() * isa.width()),
-        da: round(PRODUCTS * isa.width()),
+        carry: round(2 * isa.width()),
         sums: round(kernel.sums() * conv.cin),
     }
 }
@@ -69,7 +64,7 @@ fn room(kernel: &ConvBackward) -> Room {
 pub fn workspace(kernel: &ConvBackward) -> usize {
     let r = room(kernel);
     // Joining takes a row of each of the five products.
-    (r.ring + r.v + r.dz + r.dm + r.dv + r.da + 2 * r.sums).max(PRODUCTS * padded(kernel))
+    (r.v + r.dz + r.dm + r.dv + r.carry + 2 * r.sums).max(PRODUCTS * padded(kernel))
 }
 
 pub fn run(kernel: &ConvBackward, args: &Arguments) {
@@ -130,12 +125,11 @@ impl Work for Job<'_, '_> {
         let (cin, stride) = (conv.cin, padded(kernel));
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
-        let (ring, space) = space.split_at_mut(room.ring);
         let (v, space) = space.split_at_mut(room.v);
         let (dz, space) = space.split_at_mut(room.dz);
         let (dm, space) = space.split_at_mut(room.dm);
         let (dv, space) = space.split_at_mut(room.dv);
-        let (da, space) = space.split_at_mut(room.da);
+        let (carry, space) = space.split_at_mut(room.carry);
         let (sums, space) = space.split_at_mut(room.sums);
         let block_sums = &mut space[..room.sums];
         sums.fill(0.0);
@@ -148,8 +142,11 @@ impl Work for Job<'_, '_> {
         let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.write(p)) };
         for (b, first_block) in cut.job(job).zip(std::iter::once(true).chain(std::iter::repeat(false))) {
             let block = cut.block(conv, b);
-            transform_input(&reader, conv, &cut, &block, ring, v);
-            let made = make_dm(&maker, conv, &cut, &block, stride, dz, dm);
+            // SAFETY: `room` has their sizes.
+            let made = unsafe {
+                transform_inputs::<S>(&reader, conv, &cut, &block, v);
+                make_dm::<S>(&maker, conv, &cut, &block, stride, dz, dm)
+            };
             let rows = block.rows();
             let before = made - rows;
             for i in 0..PRODUCTS {
@@ -174,8 +171,7 @@ impl Work for Job<'_, '_> {
 
             block_sums.fill(0.0);
             for n in 0..cin.div_ceil(width) {
-                let channels = (cin - n * width).min(width);
-                da.fill(0.0);
+                carry.fill(0.0);
                 for some in heights::<S>(made) {
                     for i in 0..PRODUCTS {
                         // SAFETY: sizes as `room` has them; the packed panels are `[panel, product, cout, width]`.
@@ -196,13 +192,8 @@ impl Work for Job<'_, '_> {
                             });
                         }
                     }
-                    for (r, row) in some.enumerate() {
-                        transform_input_gradient(dv, S::ROWS * width, r, width, da);
-                        if row >= before {
-                            finish(&below, &cut, &block, row - before, n * width, channels, width, da, block_sums);
-                        }
-                        da.copy_within(OUTPUTS * width..PRODUCTS * width, 0);
-                    }
+                    // SAFETY: every input is given away by one tile.
+                    unsafe { below.finish_tiles::<S>(&cut, &block, some, before, n * width, dv, carry, block_sums) };
                 }
             }
             sums.iter_mut().zip(block_sums.iter()).for_each(|(sum, v)| *sum += *v);
@@ -215,55 +206,47 @@ impl Work for Job<'_, '_> {
     }
 }
 
-/// dM = A dz of a block's tiles, behind that of the tile before them in their clip, whose inputs reach into
-/// theirs. Gives the number of rows.
+/// dM = A dz of a block's tiles, behind that of the tile before them in their clip, whose inputs reach
+/// into theirs. Gives the number of rows.
+///
+/// # Safety
+/// The processor has `S`'s instructions; `dm` has room for the rows.
 #[inline(always)]
-fn make_dm(maker: &Dz, conv: &Conv, cut: &Cut, block: &Block, stride: usize, dz: &mut [f32], dm: &mut [f32]) -> usize {
+unsafe fn make_dm<S: Simd>(
+    maker: &Dz,
+    conv: &Conv,
+    cut: &Cut,
+    block: &Block,
+    stride: usize,
+    dz: &mut [f32],
+    dm: &mut [f32],
+) -> usize {
     let before = usize::from(block.follows());
     let made = block.rows() + before;
     let (dz, open) = dz.split_at_mut(OUTPUTS * stride);
-    let mut row = 0;
-    for clip in block.clips.clone() {
-        for tile in block.tiles.start - before..block.tiles.end {
-            let begin = cut.position(tile);
-            let real = begin.max(0) as usize..((begin + OUTPUTS as isize) as usize).min(conv.length());
-            if real.len() < OUTPUTS {
-                dz.fill(0.0);
+    for row in 0..made {
+        let (clip, tile) = if row < before { (block.clips.start, block.tiles.start - 1) } else { block.place(row - before) };
+        let real = cut.real(conv, tile);
+        let whole = real.len() == OUTPUTS && !conv.unpooled() && tile < conv.windows.count;
+        if !whole {
+            let first = cut.position(tile).strict_add_unsigned(real.start) as usize;
+            dz.fill(0.0);
+            maker.rows(conv, clip, first..first + real.len(), stride, &mut dz[real.start * stride..], open);
+        }
+        for from in (0..stride).step_by(S::LANES) {
+            // SAFETY: the caller's promise; a row is filled up to whole panels.
+            unsafe {
+                let d = if whole {
+                    maker.window::<S>(conv, clip, tile, from)
+                } else {
+                    let row = dz.as_ptr().add(from);
+                    [S::load(row), S::load(row.add(stride)), S::load(row.add(2 * stride))]
+                };
+                for (i, v) in output_gradient::<S>(d).into_iter().enumerate() {
+                    S::store(dm.as_mut_ptr().add((i * made + row) * stride + from), v);
+                }
             }
-            let skipped = real.start.strict_sub_signed(begin) * stride;
-            maker.rows(conv, clip, real, stride, &mut dz[skipped..], open);
-            transform_gradient(dz, stride, dm, made * stride, row);
-            row += 1;
         }
     }
     made
-}
-
-/// Gives away the inputs of a tile that no later tile adds to; of a clip's last tile all of them.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)] // All of them change from call to call.
-fn finish(
-    below: &Below,
-    cut: &Cut,
-    block: &Block,
-    row: usize,
-    from: usize,
-    channels: usize,
-    width: usize,
-    da: &mut [f32],
-    sums: &mut [f32],
-) {
-    let (clip, tile) = (block.clips.start + row / block.tiles.len(), block.tiles.start + row % block.tiles.len());
-    let begin = cut.input(below.conv, tile);
-    let last = cut.is_last(tile);
-    for (k, da_row) in da.chunks_exact_mut(width).take(if last { PRODUCTS } else { OUTPUTS }).enumerate() {
-        let j = begin + k as isize;
-        if j >= 0 && (j as usize) < below.conv.input {
-            below.finish(clip, j as usize, from, &mut da_row[..channels], sums);
-        }
-    }
-    if last {
-        // Nothing of this clip reaches the next one.
-        da.fill(0.0);
-    }
 }

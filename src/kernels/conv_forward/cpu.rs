@@ -91,8 +91,7 @@ impl Work for Job<'_, '_> {
                 });
             }
             if partials.is_some() {
-                statistics.add(0..c, 0, &tile[..count * stride], stride);
-                statistics.advance(count);
+                statistics.add(&tile[..count * stride], stride);
             }
             if let Some(z) = &z {
                 // SAFETY: blocks own disjoint positions.

@@ -1,7 +1,7 @@
 //! Count, mean and squared deviations a channel, a tile of rows at a time (Chan, Golub and LeVeque
 //! 1983): no cancellation where a mean is large beside its deviation.
 
-use std::ops::Range;
+use crate::kernels::products::Simd;
 
 /// A job's statistics.
 pub struct Statistics<'a> {
@@ -23,12 +23,12 @@ impl<'a> Statistics<'a> {
         Statistics { count: 0.0, mean, squares, tile_mean, tile_squares }
     }
 
-    /// Adds the rows of `tile`, `stride` apart, to some channels, which have seen `ahead` rows more
-    /// than [`Statistics::advance`] was told.
+    /// Adds the rows of `tile`, `stride` apart, to all channels.
     #[inline(always)]
-    pub fn add(&mut self, channels: Range<usize>, ahead: usize, tile: &[f32], stride: usize) {
-        let c = channels.len();
+    pub fn add(&mut self, tile: &[f32], stride: usize) {
+        let c = self.mean.len();
         let n = (tile.len() / stride) as f32;
+        let [to_mean, to_squares] = self.shares(0, n);
         let (tile_mean, tile_squares) = (&mut self.tile_mean[..c], &mut self.tile_squares[..c]);
         tile_mean.fill(0.0);
         tile_squares.fill(0.0);
@@ -48,17 +48,54 @@ impl<'a> Statistics<'a> {
                 tile_squares[i] += d * d;
             }
         }
-        let before = self.count + ahead as f32;
-        let (to_mean, to_squares) = (n / (before + n), before * n / (before + n));
-        let (mean, squares) = (&mut self.mean[channels.clone()], &mut self.squares[channels]);
+        let (mean, squares) = (&mut self.mean[..c], &mut self.squares[..c]);
         for i in 0..c {
             let d = tile_mean[i] - mean[i];
             mean[i] += d * to_mean;
             squares[i] += tile_squares[i] + d * d * to_squares;
         }
+        self.advance(tile.len() / stride);
     }
 
-    /// All channels have seen `rows` rows more.
+    /// How much of `d` and of `d²` a tile of `n` rows adds, whose mean is `d` away.
+    fn shares(&self, ahead: usize, n: f32) -> [f32; 2] {
+        let before = self.count + ahead as f32;
+        [n / (before + n), before * n / (before + n)]
+    }
+
+    /// The mean so far of a vector of channels; `first` where nothing was added yet.
+    ///
+    /// # Safety
+    /// The processor has `S`'s instructions; the channels exist, here and below.
+    #[inline(always)]
+    pub unsafe fn near<S: Simd>(&self, from: usize, some: usize, ahead: usize, first: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { if self.count + ahead as f32 > 0.0 { S::load_some(self.mean.as_ptr().add(from), some) } else { first } }
+    }
+
+    /// Adds `n` rows to a vector of channels: Σ(x − near) and Σ(x − near)² of them. With `near` a few
+    /// deviations from their mean at most, nothing cancels.
+    ///
+    /// # Safety
+    /// As [`Statistics::near`].
+    #[inline(always)]
+    pub unsafe fn join<S: Simd>(&mut self, from: usize, some: usize, ahead: usize, n: usize, near: S::V, sums: [S::V; 2]) {
+        let n = n as f32;
+        let [to_mean, to_squares] = self.shares(ahead, n);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (mean, squares) = (self.mean.as_mut_ptr().add(from), self.squares.as_mut_ptr().add(from));
+            let shift = S::mul(sums[0], S::splat(1.0 / n));
+            let within = S::max(S::sub(sums[1], S::mul(sums[0], shift)), S::splat(0.0));
+            let before = S::load_some(mean, some);
+            let d = S::sub(S::add(near, shift), before);
+            S::store_some(mean, S::fma(d, S::splat(to_mean), before), some);
+            let between = S::fma(S::mul(d, d), S::splat(to_squares), within);
+            S::store_some(squares, S::add(S::load_some(squares, some), between), some);
+        }
+    }
+
+    /// All channels have seen `rows` rows more: those that were joined with `ahead` counting up to them.
     pub fn advance(&mut self, rows: usize) {
         self.count += rows as f32;
     }

@@ -2,16 +2,16 @@
 //! then, a register tile at a time, the five products and what follows from them, z, its pooled values
 //! and the statistics, while they are in the first cache.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::cpu::write_past;
 use super::statistics::Statistics;
 use super::{Arguments, ConvForward, Places};
 use crate::kernels::blocks::Reader;
 use crate::kernels::cpu::Shared;
-use crate::kernels::pooling::replaces;
 use crate::kernels::products::{Product, Simd, Work, heights, product};
-use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, transform_input, transform_output};
+use crate::kernels::winograd::{Block, Cut, PRODUCTS, output, transform_inputs};
 
 pub fn tiles(kernel: &ConvForward) -> usize {
     Cut::of(&kernel.conv).jobs
@@ -19,13 +19,10 @@ pub fn tiles(kernel: &ConvForward) -> usize {
 
 /// Room of a thread, in f32 values.
 struct Room {
-    /// Five rows of `a`.
-    ring: usize,
     /// V of a block.
     v: usize,
-    /// M of a register tile, and z made of it.
+    /// M of a register tile.
     m: usize,
-    z: usize,
     statistics: usize,
 }
 
@@ -33,17 +30,15 @@ fn room(kernel: &ConvForward) -> Room {
     let (conv, isa) = (&kernel.conv, kernel.choice.isa());
     let round = |n: usize| n.next_multiple_of(16);
     Room {
-        ring: round(PRODUCTS * conv.cin),
         v: round(PRODUCTS * Cut::of(conv).rows() * conv.cin),
         m: round(PRODUCTS * isa.rows() * isa.width()),
-        z: round(OUTPUTS * isa.rows() * isa.width()),
         statistics: round(conv.cout),
     }
 }
 
 pub fn workspace(kernel: &ConvForward) -> usize {
     let r = room(kernel);
-    r.ring + r.v + r.m + r.z + 4 * r.statistics
+    r.v + r.m + 4 * r.statistics
 }
 
 pub fn run(kernel: &ConvForward, args: &Arguments) {
@@ -65,28 +60,26 @@ impl Work for Job<'_, '_> {
         let conv = &kernel.conv;
         let Places { weights, gamma, z, p, partials } = kernel.places();
         let weights = args.read(weights);
-        let out = Out { kernel, cut, gamma: gamma.map(|g| args.read(g)), z: z.map(|z| args.write(z)), p: p.map(|p| args.write(p)) };
+        let out =
+            Out { kernel, cut, gamma: gamma.map(|g| args.read(g)), z: z.map(|z| args.write(z)), p: p.map(|p| args.write(p)) };
         let reader = Reader::new(&kernel.source, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
-        let (ring, space) = space.split_at_mut(room.ring);
         let (v, space) = space.split_at_mut(room.v);
         let (m, space) = space.split_at_mut(room.m);
-        let (z, space) = space.split_at_mut(room.z);
         let mut statistics = Statistics::new(space, conv.cout, room.statistics);
         for b in cut.job(job) {
             let block = cut.block(conv, b);
             let rows = block.rows();
-            transform_input(&reader, conv, &cut, &block, ring, v);
-            let mut positions = 0;
+            // SAFETY: `room` has the size; so it has below. The packed panels are `[panel, product, cin, width]`.
+            unsafe { transform_inputs::<S>(&reader, conv, &cut, &block, v) };
+            let mut ahead = 0;
             for n in 0..conv.cout.div_ceil(width) {
-                let channels = n * width..((n + 1) * width).min(conv.cout);
-                positions = 0;
+                ahead = 0;
                 for some in heights::<S>(rows) {
                     for i in 0..PRODUCTS {
-                        // SAFETY: sizes as `room` has them; the packed panels are `[panel, product, cin, width]`.
                         unsafe {
                             product::<S>(&Product {
                                 rows: some.len(),
@@ -104,19 +97,11 @@ impl Work for Job<'_, '_> {
                             });
                         }
                     }
-                    let mut made = 0;
-                    for (r, tile) in some.enumerate() {
-                        transform_output(m, S::ROWS * width, r, width, &mut z[made * width..]);
-                        // SAFETY: every tile is one task's.
-                        made += unsafe { out.finish::<S>(&block, tile, n * width, channels.len(), &mut z[made * width..]) };
-                    }
-                    if partials.is_some() {
-                        statistics.add(channels.clone(), positions, &z[..made * width], width);
-                    }
-                    positions += made;
+                    // SAFETY: every tile is one task's.
+                    ahead += unsafe { out.finish::<S>(&block, some, n * width, m, ahead, &mut statistics) };
                 }
             }
-            statistics.advance(positions);
+            statistics.advance(ahead);
         }
         if let Some(partials) = partials {
             let c = conv.cout;
@@ -128,7 +113,7 @@ impl Work for Job<'_, '_> {
     }
 }
 
-/// Where a tile's outputs go.
+/// Where a register tile's outputs go.
 struct Out<'a, 'b> {
     kernel: &'a ConvForward,
     cut: Cut,
@@ -138,47 +123,80 @@ struct Out<'a, 'b> {
 }
 
 impl Out<'_, '_> {
-    /// Writes `channels` channels, from `from` on, of tile `row` of the block: its three rows of z,
-    /// those outside the layer dropped, and what is pooled of them. Gives the number of real rows,
-    /// which lie at the beginning of `rows` then.
+    /// From M of some of a block's tiles, a panel of channels from `panel` on: z past the caches (nobody reads it
+    /// before backward), its pooled values, and the statistics, which have seen `ahead` rows of this
+    /// block. Gives the number of rows of z.
     ///
     /// # Safety
-    /// The tile's positions and window are this task's alone.
+    /// The processor has `S`'s instructions; `m` holds M `[product, S::ROWS, width]`; the tiles'
+    /// positions and windows are this task's alone.
     #[inline(always)]
-    unsafe fn finish<S: Simd>(&self, block: &Block, row: usize, from: usize, channels: usize, rows: &mut [f32]) -> usize {
-        let (conv, c) = (&self.kernel.conv, self.kernel.conv.cout);
-        let width = S::LANES * S::VECTORS;
-        let (clip, tile) = (block.clips.start + row / block.tiles.len(), block.tiles.start + row % block.tiles.len());
-        let begin = self.cut.position(tile);
-        let real = begin.max(0) as usize..((begin + OUTPUTS as isize) as usize).min(conv.length());
-        if begin < 0 {
-            rows.copy_within((-begin) as usize * width..OUTPUTS * width, 0);
-        }
-        let rows = &rows[..OUTPUTS * width];
-        if let Some(z) = &self.z {
-            for (row, l) in rows.chunks_exact(width).zip(real.clone()) {
-                let at = (clip * conv.length() + l) * c + from;
-                // SAFETY: the caller's promise.
-                unsafe { write_past::<S>(z.range(at..at + channels), &row[..channels]) };
-            }
-        }
-        if let (Some(p), Some(gamma)) = (&self.p, self.gamma)
-            && tile < conv.windows.count
-        {
-            let gamma = &gamma[from..from + channels];
-            let mut held = [0.0f32; 64];
-            let held = &mut held[..channels];
-            held.copy_from_slice(&rows[..channels]);
-            for row in rows.chunks_exact(width).take(real.len()).skip(1) {
-                let row = &row[..channels];
-                for i in 0..channels {
-                    held[i] = if replaces(row[i], held[i], gamma[i]) { row[i] } else { held[i] };
+    unsafe fn finish<S: Simd>(
+        &self,
+        block: &Block,
+        some: Range<usize>,
+        panel: usize,
+        m: &[f32],
+        ahead: usize,
+        statistics: &mut Statistics,
+    ) -> usize {
+        let conv = &self.kernel.conv;
+        let (c, width) = (conv.cout, S::LANES * S::VECTORS);
+        let (z, p) = (self.z.map(|z| z.pointer()), self.p.map(|p| p.pointer()));
+        let aligned = c.is_multiple_of(16);
+        let mut seen = 0;
+        for from in (panel..c.min(panel + width)).step_by(S::LANES) {
+            let n = S::LANES.min(c - from);
+            seen = 0;
+            // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
+            unsafe {
+                let zero = S::splat(0.0);
+                let gamma = self.gamma.map_or(zero, |gamma| S::load_some(gamma.as_ptr().add(from), n));
+                let (mut near, mut sums) = (zero, [zero; 2]);
+                for row in some.clone() {
+                    let (clip, tile) = block.place(row);
+                    let begin = self.cut.position(tile);
+                    let real = self.cut.real(conv, tile);
+                    let mut products = [zero; PRODUCTS];
+                    for (i, v) in products.iter_mut().enumerate() {
+                        *v = S::load(m.as_ptr().add((i * S::ROWS + row - some.start) * width + from - panel));
+                    }
+                    let outputs = output::<S>(products);
+                    if row == some.start {
+                        let first = if real.start == 0 { outputs[0] } else { outputs[1] };
+                        near = statistics.near::<S>(from, n, ahead, first);
+                    }
+                    // In pooling's order: the first real one, then what is larger (gamma > 0), or smaller.
+                    let (mut first, mut least, mut most) = (outputs[0], outputs[0], outputs[0]);
+                    for (k, &value) in outputs.iter().enumerate() {
+                        if k < real.start || k >= real.end {
+                            continue;
+                        }
+                        if let Some(z) = z {
+                            let l = begin.strict_add_unsigned(k) as usize;
+                            S::store_past(z.add((clip * conv.length() + l) * c + from), value, n, aligned);
+                        }
+                        let d = S::sub(value, near);
+                        sums = [S::add(sums[0], d), S::fma(d, d, sums[1])];
+                        if k == real.start {
+                            (first, least, most) = (value, value, value);
+                        } else {
+                            (least, most) = (S::min(value, least), S::max(value, most));
+                        }
+                    }
+                    seen += real.len();
+                    if let Some(p) = p
+                        && tile < conv.windows.count
+                    {
+                        let held = S::where_greater(gamma, zero, most, S::where_greater(zero, gamma, least, first));
+                        S::store_past(p.add((clip * conv.windows.count + tile) * c + from), held, n, aligned);
+                    }
+                }
+                if self.kernel.statistics {
+                    statistics.join::<S>(from, n, ahead, seen, near, sums);
                 }
             }
-            let at = (clip * conv.windows.count + tile) * c + from;
-            // SAFETY: the caller's promise.
-            unsafe { write_past::<S>(p.range(at..at + channels), held) };
         }
-        real.len()
+        seen
     }
 }

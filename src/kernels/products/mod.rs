@@ -61,7 +61,76 @@ pub trait Simd: Copy {
     /// # Safety
     /// As `splat`.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// # Safety
+    /// As `splat`.
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// # Safety
+    /// As `splat`.
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// # Safety
+    /// As `splat`.
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// # Safety
+    /// As `splat`.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// # Safety
+    /// As `splat`.
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// `yes` where a = b, else `no`.
+    ///
+    /// # Safety
+    /// As `splat`.
+    unsafe fn where_equal(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
+    /// `yes` where a > b, else `no`.
+    ///
+    /// # Safety
+    /// As `splat`.
+    unsafe fn where_greater(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
+
+    /// The first `n` lanes, zeros behind them.
+    ///
+    /// # Safety
+    /// `p` is readable for `n` values, which are at most a vector.
+    #[inline(always)]
+    unsafe fn load_some(p: *const f32, n: usize) -> Self::V {
+        if n == Self::LANES {
+            return unsafe { Self::load(p) };
+        }
+        let mut lanes = [0.0f32; MOST_LANES];
+        unsafe {
+            std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n);
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Stores the first `n` lanes.
+    ///
+    /// # Safety
+    /// `p` is writable for `n` values, which are at most a vector.
+    #[inline(always)]
+    unsafe fn store_some(p: *mut f32, v: Self::V, n: usize) {
+        if n == Self::LANES {
+            return unsafe { Self::store(p, v) };
+        }
+        let mut lanes = [0.0f32; MOST_LANES];
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), v);
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), p, n);
+        }
+    }
+
+    /// Stores the first `n` lanes, past the caches if `aligned`: then `p` is, and `n` a whole vector.
+    ///
+    /// # Safety
+    /// As [`Simd::store_some`] and [`Simd::stream`].
+    #[inline(always)]
+    unsafe fn store_past(p: *mut f32, v: Self::V, n: usize, aligned: bool) {
+        unsafe { if aligned { Self::stream(p, v) } else { Self::store_some(p, v, n) } }
+    }
 }
+
+/// The most lanes an instruction set has.
+const MOST_LANES: usize = 16;
 
 /// A piece of work that is compiled for every instruction set.
 pub trait Work {
