@@ -72,8 +72,8 @@ impl<'a, 'b> TileInputs<'a, 'b> {
                         z = S::fma(S::splat(x[1]), S::load_some(w.add(c), n), z);
                         z = S::fma(S::splat(x[2]), S::load_some(w.add(2 * c), n), z);
                     } else {
-                        for tap in 1..layer.kernel {
-                            z = S::fma(S::splat(x[tap]), S::load_some(w.add(tap * c), n), z);
+                        for (tap, &x) in x[..layer.kernel].iter().enumerate().skip(1) {
+                            z = S::fma(S::splat(x), S::load_some(w.add(tap * c), n), z);
                         }
                     }
                     S::fma(S::load_some(norm.add(norm::SCALE * c), n), z, S::load_some(norm.add(norm::SHIFT * c), n))
