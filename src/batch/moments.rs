@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::network::{Layer, Network};
 
 /// The longest first filter whose layer is recomputed ([`Network::recomputes_first_layer`]).
-const TAPS: usize = 9;
+const TAPS: usize = crate::network::MOST_FIRST_TAPS;
 
 /// Shape of layer 1's patches.
 #[derive(Clone, Debug)]

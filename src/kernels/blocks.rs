@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::conv::{Conv, Source, norm};
 use super::cpu::Arguments;
+use crate::network::MOST_FIRST_TAPS;
 
 /// Positions that a block aims at: six register tiles of AVX-512.
 const ROWS: usize = 84;
@@ -116,7 +117,7 @@ pub enum Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(source: &'a Source, args: &Arguments<'a>) -> Reader<'a> {
+    pub fn new(source: &'a Source, conv: &Conv, args: &Arguments<'a>) -> Reader<'a> {
         match source {
             Source::Wave { stride } => Reader::Wave { wave: args.samples(0), stride: *stride },
             Source::FirstLayer { layer, samples, stride } => Reader::FirstLayer {
@@ -129,6 +130,22 @@ impl<'a> Reader<'a> {
             },
             Source::Below => Reader::Below { below: args.read(0), norm: args.read(1) },
         }
+        .checked(conv)
+    }
+
+    /// What is read by pointers is as long as the layer says.
+    fn checked(self, conv: &Conv) -> Reader<'a> {
+        let norms = 4 * conv.cin;
+        match &self {
+            Reader::Wave { wave, stride } => assert!(wave.len() == conv.clips * stride),
+            Reader::FirstLayer { wave, stride, weights, norm, layer, .. } => {
+                assert!(wave.len() == conv.clips * stride && norm.len() == norms && weights.len() == layer.kernel * conv.cin);
+            }
+            Reader::Below { below, norm } => {
+                assert!(below.len() == conv.clips * conv.input * conv.cin && norm.len() == norms);
+            }
+        }
+        self
     }
 
     /// The samples of layer 1's patch at position `j` of `clip`; padded ones are 0.
@@ -166,7 +183,7 @@ impl<'a> Reader<'a> {
             Reader::Wave { wave, stride } => row[0] = f32::from(wave[clip * stride + j]) * (1.0 / 32768.0),
             Reader::FirstLayer { layer, weights, norm, .. } => {
                 let c = conv.cin;
-                let mut patch = [0.0f32; 9];
+                let mut patch = [0.0f32; MOST_FIRST_TAPS];
                 let patch = &mut patch[..layer.kernel];
                 self.patch(clip, j, patch);
                 let (scale, shift) = (&norm[norm::SCALE * c + from..][..n], &norm[norm::SHIFT * c + from..][..n]);

@@ -127,6 +127,11 @@ impl<'a, T> Shared<'a, T> {
     }
 }
 
+/// Whether rows of `c` values from `at` on are whole lines of the cache, so that stores may go past it.
+pub fn whole_lines(at: *const f32, c: usize) -> bool {
+    c.is_multiple_of(16) && at.align_offset(64) == 0
+}
+
 /// Runs a kernel on vectors, for tests and `check`: allocates the operands, fills the inputs,
 /// runs on the current Rayon pool and returns every operand.
 /// `inputs` gives bytes for operands that are read; others start as NaN. Panics if the kernel wrote

@@ -5,9 +5,7 @@ use super::blocks::Reader;
 use super::conv::{Conv, norm};
 use super::products::Simd;
 use super::winograd::PRODUCTS;
-
-/// Taps of the longest first layer that is computed while reading.
-const TAPS: usize = 9;
+use crate::network::MOST_FIRST_TAPS;
 
 /// The five inputs from position `first` on; those in the padding read 0.
 pub struct TileInputs<'a, 'b> {
@@ -16,18 +14,20 @@ pub struct TileInputs<'a, 'b> {
     /// Place of each input's first channel, where it is stored; `None` in the padding.
     at: [Option<usize>; PRODUCTS],
     /// The samples that layer 1 reads for each input.
-    patches: [[f32; TAPS]; PRODUCTS],
+    patches: [[f32; MOST_FIRST_TAPS]; PRODUCTS],
 }
 
 impl<'a, 'b> TileInputs<'a, 'b> {
     #[inline(always)]
     pub fn new(reader: &'a Reader<'b>, conv: &Conv, clip: usize, first: isize) -> Self {
-        let mut inputs = TileInputs { reader, channels: conv.cin, at: [None; PRODUCTS], patches: [[0.0; TAPS]; PRODUCTS] };
+        let mut inputs =
+            TileInputs { reader, channels: conv.cin, at: [None; PRODUCTS], patches: [[0.0; MOST_FIRST_TAPS]; PRODUCTS] };
         for k in 0..PRODUCTS {
             let j = first + k as isize;
             if j < 0 || j as usize >= conv.input {
                 continue;
             }
+            assert!(clip < conv.clips);
             inputs.at[k] = Some((clip * conv.input + j as usize) * conv.cin);
             if let Reader::FirstLayer { layer, .. } = reader {
                 reader.patch(clip, j as usize, &mut inputs.patches[k][..layer.kernel]);
@@ -44,15 +44,15 @@ impl<'a, 'b> TileInputs<'a, 'b> {
 
     /// Layer 1's samples for input `k`.
     #[inline(always)]
-    pub fn patch(&self, k: usize) -> &[f32; TAPS] {
+    pub fn patch(&self, k: usize) -> &[f32; MOST_FIRST_TAPS] {
         &self.patches[k]
     }
 
     /// `n` channels of input `k`, from `from` on, behind batch norm: ReLU's mask is where they are
-    /// greater than 0. The input is no padding.
+    /// greater than 0.
     ///
     /// # Safety
-    /// The processor has `S`'s instructions; the channels exist.
+    /// The processor has `S`'s instructions; the channels exist; input `k` is no padding.
     #[inline(always)]
     pub unsafe fn normed<S: Simd>(&self, k: usize, from: usize, n: usize) -> S::V {
         let c = self.channels;

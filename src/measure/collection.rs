@@ -2,12 +2,13 @@
 //! nothing and takes no room on the disk (holes in sparse files). For trying what size does.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rand::RngExt;
 
 use crate::dataset::write::{Contents, Place, shard_name};
 use crate::dataset::{Dataset, Manifest, Split, manifest};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{atomic, npy};
 use crate::random::{Purpose, generator};
 
@@ -81,7 +82,12 @@ pub struct Temporary {
 
 impl Temporary {
     pub fn new(size: &Size) -> Result<Temporary> {
-        let temporary = Temporary { folder: std::env::temp_dir().join(format!("tagwalk-bench-{}", std::process::id())) };
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("tagwalk-bench-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        // Only a folder that was made here is deleted again.
+        std::fs::create_dir(&folder).map_err(|e| Error::io(&folder, "cannot make this folder", e))?;
+        let temporary = Temporary { folder };
         write(&temporary.folder, size)?;
         Ok(temporary)
     }

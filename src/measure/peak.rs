@@ -51,9 +51,10 @@ impl Meter {
             let bytes = LENGTH * size_of::<f32>();
             MmapMut::map_anon(bytes).map_err(|e| Error::device(format!("cannot get {} MiB of memory: {e}", bytes >> 20)))
         };
-        let (mut from, to) = (buffer()?, buffer()?);
-        // Pages that nobody has written are all the same page of zeros.
+        let (mut from, mut to) = (buffer()?, buffer()?);
+        // Pages that nobody has written are all the same page of zeros, and are made at their first use.
         from.fill(1);
+        to.fill(2);
         Ok(Meter { isa, pool, from, to, gflops: Vec::new(), gb: Vec::new() })
     }
 
@@ -125,6 +126,7 @@ impl Work for Copying<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         assert!(self.from.len() == self.to.len() && self.from.len().is_multiple_of(S::LANES));
+        assert!(self.to.as_ptr().align_offset(64) == 0);
         // SAFETY: inside both slices by the lines above; a piece begins at a multiple of its length, in
         // whole pages, so every vector is aligned.
         unsafe {

@@ -50,6 +50,8 @@ const LARGEST: usize = 1 << 28;
 /// Nor does a layer give more values a clip.
 const LARGEST_OUTPUT: usize = 1 << 34;
 const MOST_LAYERS: usize = 256;
+/// Taps of the longest first layer that is computed while it is read (`algebra.md`, 4).
+pub const MOST_FIRST_TAPS: usize = 9;
 
 /// A member of the family. What `config.json` keeps, and what a golden problem's
 /// `architecture` says.
@@ -177,7 +179,7 @@ impl Network {
     /// Whether layer 1 is recomputed by whoever reads it instead of stored: a short filter and
     /// no pooling, so that its statistics follow from the patches alone (`algebra.md`, 4).
     pub fn recomputes_first_layer(&self) -> bool {
-        self.layers.len() > 1 && self.layers[0].kernel <= 9 && self.layers[0].pool == 1
+        self.layers.len() > 1 && self.layers[0].kernel <= MOST_FIRST_TAPS && self.layers[0].pool == 1
     }
 
     /// Samples from one clip to the next in memory: even, because a GPU reads them in pairs.

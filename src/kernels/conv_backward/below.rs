@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use crate::kernels::blocks::Reader;
 use crate::kernels::conv::{Conv, norm};
-use crate::kernels::cpu::Shared;
+use crate::kernels::cpu::{Shared, whole_lines};
 use crate::kernels::products::Simd;
 use crate::kernels::tile_inputs::TileInputs;
 use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, input_gradient};
+use crate::network::MOST_FIRST_TAPS;
 
 pub struct Below<'a, 'b> {
     pub conv: &'a Conv,
@@ -42,7 +43,7 @@ impl Below<'_, '_> {
                 }
             }
             Reader::FirstLayer { layer, .. } => {
-                let mut patch = [0.0f32; 9];
+                let mut patch = [0.0f32; MOST_FIRST_TAPS];
                 let patch = &mut patch[..layer.kernel];
                 self.reader.patch(clip, j, patch);
                 let a = &mut a[..c];
@@ -94,11 +95,14 @@ impl Below<'_, '_> {
         }
     }
 
-    /// With the taps of layer 1 known where they are the released network's, so that their sums stay in registers; 0: as many
-    /// as it has.
+    /// With the taps of layer 1 known where they are the released network's, so that their sums stay in
+    /// registers; 0: as many as it has.
+    ///
+    /// # Safety
+    /// As [`Below::finish_tiles`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
-    unsafe fn finish_taps<S: Simd, const TAPS: usize>(
+    unsafe fn finish_taps<S: Simd, const KNOWN: usize>(
         &self,
         cut: &Cut,
         block: &Block,
@@ -110,10 +114,12 @@ impl Below<'_, '_> {
         sums: &mut [f32],
     ) {
         let (conv, c, width) = (self.conv, self.conv.cin, S::LANES * S::VECTORS);
-        let aligned = c.is_multiple_of(16);
+        let aligned = self.dy.is_some_and(|dy| whole_lines(dy.pointer(), c));
+        assert!(dv.len() >= PRODUCTS * S::ROWS * width && some.len() <= S::ROWS && carry.len() >= 2 * width);
+        assert!(self.dy.is_none_or(|dy| dy.len() == conv.clips * conv.input * c));
         for from in (panel..c.min(panel + width)).step_by(S::LANES) {
             let n = S::LANES.min(c - from);
-            // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
+            // SAFETY: the caller's promise.
             unsafe {
                 let zero = S::splat(0.0);
                 let next = carry.as_mut_ptr().add(from - panel);
@@ -121,7 +127,7 @@ impl Below<'_, '_> {
                 // Of a stored layer: Σ dy', Σ dy'·(p' − mean'). Of layer 1: Σ patch_k·dy' for each tap, Σ dy'.
                 let mut own = [zero; SUMS];
                 let taps = match self.reader {
-                    Reader::FirstLayer { .. } if TAPS > 0 => TAPS,
+                    Reader::FirstLayer { .. } if KNOWN > 0 => KNOWN,
                     Reader::FirstLayer { layer, .. } => layer.kernel,
                     _ => 0,
                 };
@@ -171,6 +177,7 @@ impl Below<'_, '_> {
                     own[1] = S::mul(own[1], S::load_some(norm.as_ptr().add(norm::R * c + from), n));
                 }
                 let count = if self.dy.is_some() { 2 } else { taps + 1 };
+                assert!(sums.len() >= count * c);
                 for (i, &own) in own.iter().enumerate() {
                     if i < count {
                         let sum = sums.as_mut_ptr().add(i * c + from);
@@ -183,4 +190,4 @@ impl Below<'_, '_> {
 }
 
 /// Sums of the layer below at most: one a tap of layer 1, and one more.
-const SUMS: usize = 10;
+const SUMS: usize = MOST_FIRST_TAPS + 1;

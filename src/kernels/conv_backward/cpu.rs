@@ -119,7 +119,7 @@ impl Work for Job<'_, '_> {
         let Job { kernel, args, cut, job } = self;
         let conv = &kernel.conv;
         let at = kernel.places();
-        let reader = Reader::new(&kernel.source, args);
+        let reader = Reader::new(&kernel.source, conv, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
         let stride = padded(kernel, conv.cout);
@@ -138,7 +138,7 @@ impl Work for Job<'_, '_> {
         let part_length = depth * stride;
         // SAFETY: a job owns its part.
         let part = unsafe { args.write(at.weight_partials).range(job * part_length..(job + 1) * part_length) };
-        let maker = Dz::new(args, &at);
+        let maker = Dz::new(conv, args, &at);
         let mut first_block = true;
         for b in cut.job(job) {
             let block = cut.block(conv, b);
@@ -152,17 +152,17 @@ impl Work for Job<'_, '_> {
             let count = block.clips.len() * block.positions.len();
             // SAFETY: `rows` holds `count` rows, `dz` too, the part `depth` rows of `stride`.
             unsafe {
-                product::<S>(&Product {
+                product::<S>(&mut Product {
                     rows: depth,
                     depth: count,
                     panels: stride / width,
-                    a: rows.as_ptr(),
+                    a: rows,
                     a_row: 1,
                     a_depth: cut.row_stride(conv),
-                    b: own_rows.as_ptr(),
+                    b: own_rows,
                     b_panel: width,
                     b_depth: stride,
-                    c: part.as_mut_ptr(),
+                    c: part,
                     c_row: stride,
                     accumulate: !first_block,
                 });
@@ -174,10 +174,10 @@ impl Work for Job<'_, '_> {
             let (a, a_row) = if overlapping(&cut, conv) {
                 // Input position j's taps begin at dz of position j + pad − (taps − 1).
                 let start = (owned.positions.start + conv.padding[0]) as isize - (conv.taps as isize - 1);
-                (dz[slab.place(start) * stride..].as_ptr(), stride)
+                (&dz[slab.place(start) * stride..], stride)
             } else {
                 spread_rows(conv, &owned, &slab, block.clips.len(), stride, dz, spread);
-                (spread.as_ptr(), conv.taps * stride)
+                (&spread[..], conv.taps * stride)
             };
             // The packed weights' rows are (tap', cout); where dz's rows are longer, a product a tap.
             let reduced = conv.taps * conv.cout;
@@ -185,17 +185,17 @@ impl Work for Job<'_, '_> {
             for k in 0..products {
                 // SAFETY: sizes as `room` has them.
                 unsafe {
-                    product::<S>(&Product {
+                    product::<S>(&mut Product {
                         rows: block.clips.len() * owned.positions.len(),
                         depth,
                         panels: da_stride / width,
-                        a: a.add(k * stride),
+                        a: &a[k * stride..],
                         a_row,
                         a_depth: 1,
-                        b: args.read(weights).as_ptr().add(k * conv.cout * width),
+                        b: &args.read(weights)[k * conv.cout * width..],
                         b_panel: reduced * width,
                         b_depth: width,
-                        c: da.as_mut_ptr(),
+                        c: da,
                         c_row: da_stride,
                         accumulate: k > 0,
                     });

@@ -95,8 +95,13 @@ pub struct Dz<'a> {
 }
 
 impl<'a> Dz<'a> {
-    pub fn new(args: &Arguments<'a>, at: &Places) -> Dz<'a> {
-        Dz { z: args.read(at.z), p: at.p.map(|p| args.read(p)), dy: args.read(at.dy), coefficients: args.read(at.coefficients) }
+    pub fn new(conv: &Conv, args: &Arguments<'a>, at: &Places) -> Dz<'a> {
+        let (z, p, dy) = (args.read(at.z), at.p.map(|p| args.read(p)), args.read(at.dy));
+        let coefficients = args.read(at.coefficients);
+        let pooled = conv.clips * conv.windows.count * conv.cout;
+        assert!(z.len() == conv.positions() * conv.cout && dy.len() == pooled && coefficients.len() == 4 * conv.cout);
+        assert!(p.is_none_or(|p| p.len() == pooled));
+        Dz { z, p, dy, coefficients }
     }
 
     /// dz at the three positions of a whole window of three, a vector of channels from `from` on; 0 in channels
@@ -118,7 +123,7 @@ impl<'a> Dz<'a> {
             let (s, c0) = (S::load_some(row, n), S::load_some(row.add(c), n));
             let (c1, mean) = (S::load_some(row.add(2 * c), n), S::load_some(row.add(3 * c), n));
             let pooled = (clip * windows.count + window) * c + from;
-            let p = S::load_some(self.p.unwrap_unchecked().as_ptr().add(pooled), n);
+            let p = S::load_some(self.p.expect("a window is pooled").as_ptr().add(pooled), n);
             let zero = S::splat(0.0);
             // The first position that equals p takes the window's gradient.
             let mut open = S::mul(s, S::load_some(self.dy.as_ptr().add(pooled), n));

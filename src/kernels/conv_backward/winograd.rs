@@ -119,7 +119,7 @@ impl Work for Job<'_, '_> {
         let Job { kernel, args, cut, job } = self;
         let conv = &kernel.conv;
         let at = kernel.places();
-        let reader = Reader::new(&kernel.source, args);
+        let reader = Reader::new(&kernel.source, conv, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
         let (cin, stride) = (conv.cin, padded(kernel));
@@ -138,7 +138,7 @@ impl Work for Job<'_, '_> {
         let each = part(kernel);
         // SAFETY: a job owns its part.
         let part = unsafe { args.write(at.weight_partials).range(job * each..(job + 1) * each) };
-        let maker = Dz::new(args, &at);
+        let maker = Dz::new(conv, args, &at);
         let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.write(p)) };
         for (b, first_block) in cut.job(job).zip(std::iter::once(true).chain(std::iter::repeat(false))) {
             let block = cut.block(conv, b);
@@ -152,17 +152,17 @@ impl Work for Job<'_, '_> {
             for i in 0..PRODUCTS {
                 // SAFETY: V has `rows` rows a product, dM `made`, the part `cin`.
                 unsafe {
-                    product::<S>(&Product {
+                    product::<S>(&mut Product {
                         rows: cin,
                         depth: rows,
                         panels: stride / width,
-                        a: v[i * rows * cin..].as_ptr(),
+                        a: &v[i * rows * cin..],
                         a_row: 1,
                         a_depth: cin,
-                        b: dm[(i * made + before) * stride..].as_ptr(),
+                        b: &dm[(i * made + before) * stride..],
                         b_panel: width,
                         b_depth: stride,
-                        c: part[i * cin * stride..].as_mut_ptr(),
+                        c: &mut part[i * cin * stride..],
                         c_row: stride,
                         accumulate: !first_block,
                     });
@@ -176,17 +176,17 @@ impl Work for Job<'_, '_> {
                     for i in 0..PRODUCTS {
                         // SAFETY: sizes as `room` has them; the packed panels are `[panel, product, cout, width]`.
                         unsafe {
-                            product::<S>(&Product {
+                            product::<S>(&mut Product {
                                 rows: some.len(),
                                 depth: conv.cout,
                                 panels: 1,
-                                a: dm[(i * made + some.start) * stride..].as_ptr(),
+                                a: &dm[(i * made + some.start) * stride..],
                                 a_row: stride,
                                 a_depth: 1,
-                                b: weights[(n * PRODUCTS + i) * conv.cout * width..].as_ptr(),
+                                b: &weights[(n * PRODUCTS + i) * conv.cout * width..],
                                 b_panel: 0,
                                 b_depth: width,
-                                c: dv[i * S::ROWS * width..].as_mut_ptr(),
+                                c: &mut dv[i * S::ROWS * width..],
                                 c_row: width,
                                 accumulate: false,
                             });
@@ -224,6 +224,7 @@ unsafe fn make_dm<S: Simd>(
     let before = usize::from(block.follows());
     let made = block.rows() + before;
     let (dz, open) = dz.split_at_mut(OUTPUTS * stride);
+    assert!(dm.len() >= PRODUCTS * made * stride);
     for row in 0..made {
         let (clip, tile) = if row < before { (block.clips.start, block.tiles.start - 1) } else { block.place(row - before) };
         let real = cut.real(conv, tile);

@@ -60,7 +60,7 @@ impl Work for Job<'_, '_> {
         let Places { weights, gamma, z, p, partials } = kernel.places();
         let (weights, gamma) = (args.read(weights), gamma.map(|g| args.read(g)));
         let (z, p, partials) = (z.map(|z| args.write(z)), p.map(|p| args.write(p)), partials.map(|s| args.write(s)));
-        let reader = Reader::new(&kernel.source, args);
+        let reader = Reader::new(&kernel.source, conv, args);
         let (c, stride) = (conv.cout, padded(kernel));
         let room = room(kernel);
         // SAFETY: once a task.
@@ -75,17 +75,17 @@ impl Work for Job<'_, '_> {
             let depth = conv.taps * conv.cin;
             // SAFETY: sizes as `room` has them; the panels hold `depth` rows each.
             unsafe {
-                product::<S>(&Product {
+                product::<S>(&mut Product {
                     rows: count,
                     depth,
                     panels: stride / (S::LANES * S::VECTORS),
-                    a: rows.as_ptr(),
+                    a: rows,
                     a_row: cut.row_stride(conv),
                     a_depth: 1,
-                    b: weights.as_ptr(),
+                    b: weights,
                     b_panel: depth * S::LANES * S::VECTORS,
                     b_depth: S::LANES * S::VECTORS,
-                    c: tile.as_mut_ptr(),
+                    c: tile,
                     c_row: stride,
                     accumulate: false,
                 });
@@ -120,8 +120,6 @@ impl Work for Job<'_, '_> {
             // SAFETY: a job owns its tile.
             statistics.write(unsafe { partials.range(job * 3 * c..(job + 1) * 3 * c) });
         }
-        // SAFETY: orders the streaming stores before the job's end is seen.
-        unsafe { S::fence() };
     }
 }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::statistics::Statistics;
 use super::{Arguments, ConvForward, Places};
 use crate::kernels::blocks::Reader;
-use crate::kernels::cpu::Shared;
+use crate::kernels::cpu::{Shared, whole_lines};
 use crate::kernels::products::{Product, Simd, Work, heights, product};
 use crate::kernels::winograd::{Block, Cut, PRODUCTS, output, transform_inputs};
 
@@ -62,7 +62,10 @@ impl Work for Job<'_, '_> {
         let weights = args.read(weights);
         let out =
             Out { kernel, cut, gamma: gamma.map(|g| args.read(g)), z: z.map(|z| args.write(z)), p: p.map(|p| args.write(p)) };
-        let reader = Reader::new(&kernel.source, args);
+        assert!(out.z.is_none_or(|z| z.len() == conv.positions() * conv.cout));
+        assert!(out.p.is_none_or(|p| p.len() == conv.clips * conv.windows.count * conv.cout));
+        assert!(out.gamma.is_none_or(|gamma| gamma.len() == conv.cout));
+        let reader = Reader::new(&kernel.source, conv, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
         // SAFETY: once a task.
@@ -81,17 +84,17 @@ impl Work for Job<'_, '_> {
                 for some in heights::<S>(rows) {
                     for i in 0..PRODUCTS {
                         unsafe {
-                            product::<S>(&Product {
+                            product::<S>(&mut Product {
                                 rows: some.len(),
                                 depth: conv.cin,
                                 panels: 1,
-                                a: v[(i * rows + some.start) * conv.cin..].as_ptr(),
+                                a: &v[(i * rows + some.start) * conv.cin..],
                                 a_row: conv.cin,
                                 a_depth: 1,
-                                b: weights[(n * PRODUCTS + i) * conv.cin * width..].as_ptr(),
+                                b: &weights[(n * PRODUCTS + i) * conv.cin * width..],
                                 b_panel: 0,
                                 b_depth: width,
-                                c: m[i * S::ROWS * width..].as_mut_ptr(),
+                                c: &mut m[i * S::ROWS * width..],
                                 c_row: width,
                                 accumulate: false,
                             });
@@ -108,8 +111,6 @@ impl Work for Job<'_, '_> {
             // SAFETY: a job owns its tile.
             statistics.write(unsafe { args.write(partials).range(job * 3 * c..(job + 1) * 3 * c) });
         }
-        // SAFETY: orders the streaming stores before the job's end is seen.
-        unsafe { S::fence() };
     }
 }
 
@@ -143,15 +144,19 @@ impl Out<'_, '_> {
         let conv = &self.kernel.conv;
         let (c, width) = (conv.cout, S::LANES * S::VECTORS);
         let (z, p) = (self.z.map(|z| z.pointer()), self.p.map(|p| p.pointer()));
-        let aligned = c.is_multiple_of(16);
+        let aligned = [z, p].into_iter().flatten().all(|at| whole_lines(at, c));
+        assert!(m.len() >= PRODUCTS * S::ROWS * width && some.len() <= S::ROWS);
         let mut seen = 0;
         for from in (panel..c.min(panel + width)).step_by(S::LANES) {
             let n = S::LANES.min(c - from);
             seen = 0;
-            // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
+            // SAFETY: the caller's promise.
             unsafe {
                 let zero = S::splat(0.0);
-                let gamma = self.gamma.map_or(zero, |gamma| S::load_some(gamma.as_ptr().add(from), n));
+                let gamma = match self.gamma {
+                    Some(gamma) => S::load_some(gamma.as_ptr().add(from), n),
+                    None => zero,
+                };
                 let (mut near, mut sums) = (zero, [zero; 2]);
                 for row in some.clone() {
                     let (clip, tile) = block.place(row);

@@ -71,5 +71,9 @@ impl Simd for Avx2 {
 /// The processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
 pub unsafe fn run<W: Work>(work: W) {
-    unsafe { work.run::<Avx2>() }
+    // Orders the streaming stores before the work's end is seen.
+    unsafe {
+        work.run::<Avx2>();
+        Avx2::fence();
+    }
 }

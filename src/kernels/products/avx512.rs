@@ -71,5 +71,9 @@ impl Simd for Avx512 {
 /// The processor has AVX-512F.
 #[target_feature(enable = "avx512f,avx2,fma")]
 pub unsafe fn run<W: Work>(work: W) {
-    unsafe { work.run::<Avx512>() }
+    // Orders the streaming stores before the work's end is seen.
+    unsafe {
+        work.run::<Avx512>();
+        Avx512::fence();
+    }
 }

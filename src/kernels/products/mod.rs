@@ -49,7 +49,7 @@ pub trait Simd: Copy {
     /// A store that leaves the caches alone; `p` aligned to the vector.
     ///
     /// # Safety
-    /// As `store`; [`Simd::fence`] before another thread may read.
+    /// As `store`. [`Isa::run`] ends with [`Simd::fence`], before another thread may read.
     unsafe fn stream(p: *mut f32, v: Self::V);
     /// Orders streaming stores before later stores.
     ///
@@ -70,9 +70,13 @@ pub trait Simd: Copy {
     /// # Safety
     /// As `splat`.
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// a where a > b, else b: of what is no number, b.
+    ///
     /// # Safety
     /// As `splat`.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// a where a < b, else b: of what is no number, b.
+    ///
     /// # Safety
     /// As `splat`.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
@@ -132,6 +136,18 @@ pub trait Simd: Copy {
 /// The most lanes an instruction set has.
 const MOST_LANES: usize = 16;
 
+/// All that [`avx2::run`] is compiled with.
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+/// All that [`avx512::run`] is compiled with.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f") && has_avx2()
+}
+
 /// A piece of work that is compiled for every instruction set.
 pub trait Work {
     /// Mark the implementation `#[inline(always)]`, or it is compiled without the instructions.
@@ -152,10 +168,10 @@ impl Isa {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            if has_avx512() {
                 all.push(Isa::Avx512);
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if has_avx2() {
                 all.push(Isa::Avx2);
             }
         }
@@ -189,13 +205,13 @@ impl Isa {
         match self {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {
-                assert!(is_x86_feature_detected!("avx512f"));
+                assert!(has_avx512());
                 // SAFETY: just detected.
                 unsafe { avx512::run(work) }
             }
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => {
-                assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"));
+                assert!(has_avx2());
                 // SAFETY: just detected.
                 unsafe { avx2::run(work) }
             }
@@ -227,6 +243,40 @@ mod tests {
             let mut tile = (0, 0);
             isa.run(Tile(&mut tile));
             assert_eq!(tile, (isa.rows(), isa.width()), "{isa:?}");
+        }
+    }
+
+    #[test]
+    fn comparisons_mean_the_same_in_every_instruction_set() {
+        struct Compare<'a>(f32, f32, &'a mut [f32; 4]);
+        impl Work for Compare<'_> {
+            #[inline(always)]
+            unsafe fn run<S: Simd>(self) {
+                let mut lanes = [0.0f32; MOST_LANES];
+                // SAFETY: the caller has the instructions, and `lanes` a vector.
+                unsafe {
+                    let (a, b, yes, no) = (S::splat(self.0), S::splat(self.1), S::splat(1.0), S::splat(0.0));
+                    let all = [S::max(a, b), S::min(a, b), S::where_equal(a, b, yes, no), S::where_greater(a, b, yes, no)];
+                    for (to, v) in self.2.iter_mut().zip(all) {
+                        S::store(lanes.as_mut_ptr(), v);
+                        *to = lanes[0];
+                    }
+                }
+            }
+        }
+        let numbers = [0.0, -0.0, 1.5, -2.0, f32::INFINITY, f32::NAN];
+        for isa in Isa::available() {
+            for (a, b) in numbers.iter().flat_map(|&a| numbers.map(|b| (a, b))) {
+                let mut got = [9.0; 4];
+                isa.run(Compare(a, b, &mut got));
+                let want = [
+                    if a > b { a } else { b },
+                    if a < b { a } else { b },
+                    f32::from(u8::from(a == b)),
+                    f32::from(u8::from(a > b)),
+                ];
+                assert_eq!(got.map(f32::to_bits), want.map(f32::to_bits), "{isa:?}: {a} and {b}");
+            }
         }
     }
 }

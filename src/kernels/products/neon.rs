@@ -49,11 +49,11 @@ impl Simd for Neon {
     }
     #[inline(always)]
     unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        unsafe { vmaxq_f32(a, b) }
+        unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
     }
     #[inline(always)]
     unsafe fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        unsafe { vminq_f32(a, b) }
+        unsafe { vbslq_f32(vcltq_f32(a, b), a, b) }
     }
     #[inline(always)]
     unsafe fn where_equal(a: float32x4_t, b: float32x4_t, yes: float32x4_t, no: float32x4_t) -> float32x4_t {
@@ -69,5 +69,9 @@ impl Simd for Neon {
 /// The processor has NEON.
 #[target_feature(enable = "neon")]
 pub unsafe fn run<W: Work>(work: W) {
-    unsafe { work.run::<Neon>() }
+    // Orders the streaming stores before the work's end is seen.
+    unsafe {
+        work.run::<Neon>();
+        Neon::fence();
+    }
 }

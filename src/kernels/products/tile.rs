@@ -9,42 +9,49 @@ use std::ops::Range;
 use super::Simd;
 
 /// One product; strides in f32 values.
-#[derive(Clone, Copy, Debug)]
-pub struct Product {
+#[derive(Debug)]
+pub struct Product<'a> {
     /// Rows i.
     pub rows: usize,
     /// Length of the sum k.
     pub depth: usize,
     /// Panels of columns.
     pub panels: usize,
-    pub a: *const f32,
+    pub a: &'a [f32],
     pub a_row: usize,
     pub a_depth: usize,
     /// Panel n begins `n · b_panel` further, its row k `k · b_depth` further.
-    pub b: *const f32,
+    pub b: &'a [f32],
     pub b_panel: usize,
     pub b_depth: usize,
     /// Row i begins `i · c_row` further; panel n's columns are side by side with panel n − 1's.
-    pub c: *mut f32,
+    pub c: &'a mut [f32],
     pub c_row: usize,
     /// Add to C instead of replacing it.
     pub accumulate: bool,
 }
 
-/// Computes a product.
+/// Computes a product. Panics where sizes and strides reach behind A, B or C.
 ///
 /// # Safety
-/// All of A, B and C that the sizes and strides reach is valid, C is written by nobody else, and
-/// the processor has `S`'s instructions.
+/// The processor has `S`'s instructions.
 #[inline(always)]
-pub unsafe fn product<S: Simd>(p: &Product) {
+pub unsafe fn product<S: Simd>(p: &mut Product) {
+    if p.rows == 0 || p.panels == 0 {
+        return;
+    }
     let width = S::LANES * S::VECTORS;
+    let far = |n: usize, step: usize| n.saturating_sub(1) * step;
+    assert!(p.depth == 0 || far(p.rows, p.a_row) + far(p.depth, p.a_depth) < p.a.len());
+    assert!(p.depth == 0 || far(p.panels, p.b_panel) + far(p.depth, p.b_depth) + width <= p.b.len());
+    assert!(far(p.rows, p.c_row) + p.panels * width <= p.c.len());
     for n in 0..p.panels {
         for some in heights::<S>(p.rows) {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's promise, and the lengths by the lines above.
             unsafe {
                 let row = some.start;
-                let (a, b, c) = (p.a.add(row * p.a_row), p.b.add(n * p.b_panel), p.c.add(row * p.c_row + n * width));
+                let (a, b) = (p.a.as_ptr().add(row * p.a_row), p.b.as_ptr().add(n * p.b_panel));
+                let c = p.c.as_mut_ptr().add(row * p.c_row + n * width);
                 rows::<S>(some.len(), p, a, b, c);
             }
         }
@@ -58,6 +65,10 @@ pub fn heights<S: Simd>(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..tiles).map(move |t| rows * t / tiles..rows * (t + 1) / tiles)
 }
 
+/// A register tile's height as a constant.
+///
+/// # Safety
+/// As `tile`.
 #[inline(always)]
 unsafe fn rows<S: Simd>(rows: usize, p: &Product, a: *const f32, b: *const f32, c: *mut f32) {
     macro_rules! of {
@@ -73,6 +84,10 @@ unsafe fn rows<S: Simd>(rows: usize, p: &Product, a: *const f32, b: *const f32, 
     of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
 }
 
+/// R rows of N vectors of columns.
+///
+/// # Safety
+/// The processor has `S`'s instructions; A, B and C hold what the product's strides reach from here.
 #[inline(always)]
 unsafe fn tile<S: Simd, const R: usize, const N: usize>(p: &Product, mut a: *const f32, mut b: *const f32, c: *mut f32) {
     unsafe {

@@ -11,11 +11,27 @@ use crate::error::{Error, Result};
 
 /// What decides whether two objects measured the same. Lines of other programs have no `bench`: they
 /// are of steps.
-const SAME: [&str; 13] =
-    ["bench", "label", "network", "clip", "tags", "batch", "mode", "precision", "songs", "playlists", "reading", "files", "rate"];
+const SAME: [&str; 16] = [
+    "bench",
+    "label",
+    "network",
+    "clip",
+    "tags",
+    "batch",
+    "mode",
+    "precision",
+    "songs",
+    "playlists",
+    "reading",
+    "range",
+    "propagation",
+    "untagged_lenders",
+    "files",
+    "rate",
+];
 
 /// What is compared, by its path in an object.
-const FIGURES: [&str; 12] = [
+const FIGURES: [&str; 13] = [
     "/clips_per_second",
     "/step_ms/median",
     "/idle_share",
@@ -24,6 +40,7 @@ const FIGURES: [&str; 12] = [
     "/gflops_per_second",
     "/gb_per_second",
     "/of_peak",
+    "/of_copy",
     "/walks_per_second",
     "/songs_per_second",
     "/masks_per_second",
