@@ -51,6 +51,12 @@ fi
 say "tests"
 cargo test --no-fail-fast
 
+say "the demo"
+demo="$(mktemp -d)"
+trap 'rm -rf "$demo"' EXIT
+"${CARGO_TARGET_DIR:-target}/debug/tagwalk" demo --out "$demo" --json >"$demo/result.json"
+grep -q '"gain":{' "$demo/result.json" || { echo "test.sh: the demo printed no gain" >&2; exit 1; }
+
 say "tests without default features"
 cargo test --no-default-features --lib --test golden --test order --test train
 

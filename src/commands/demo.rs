@@ -13,7 +13,7 @@ use super::train::duration;
 use super::{Outcome, print};
 use crate::dataset::{Dataset, Split};
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::evaluate::songs;
 use crate::experiment::comparison::{Comparison, compare};
 use crate::experiment::trial::{self, Trial};
@@ -151,7 +151,9 @@ fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Dataset> {
         force: false,
     };
     let stop: &AtomicBool = interrupt::flag();
-    prepare::prepare(&options, stop, &|_| ())?;
+    // A demo that was stopped begins anew, unlike a dataset of one's own.
+    prepare::prepare(&options, stop, &|_| ())
+        .map_err(|e| if e.kind == Kind::Interrupted { Error::interrupted("stopped by Ctrl-C") } else { e })?;
     let dataset = Dataset::open(out)?;
     let count = |split| (0..dataset.songs()).filter(|&s| dataset.split(s) == split && dataset.samples(s) > 0).count();
     print::note(format_args!(

@@ -134,6 +134,9 @@ pub struct NetworkFlags {
 impl NetworkFlags {
     /// The network for a number of tags.
     pub fn build(&self, tags: usize) -> Result<Network> {
+        if tags == 0 {
+            return Err(Error::usage("--tags", "must be at least 1"));
+        }
         let mut network = if self.network.ends_with(".json") {
             let text = std::fs::read_to_string(&self.network).map_err(|e| Error::io(&self.network, "cannot read", e))?;
             let mut network: Network = serde_json::from_str(&text).map_err(|e| {

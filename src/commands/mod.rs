@@ -86,6 +86,10 @@ pub fn run(cli: Cli) -> Result<Outcome> {
 
 /// Weights for using them; says what to do where there are none yet.
 fn weights(path: &std::path::Path) -> Result<crate::run::Weights> {
+    if !path.exists() && path.extension().is_none_or(|ending| ending != "safetensors") {
+        return Err(crate::error::Error::input(path, "no run here")
+            .help("A run's folder is what `tagwalk train DATASET --out RUN` makes."));
+    }
     if !path.exists() {
         let help = "A run has best.safetensors once an epoch is finished: go on with `tagwalk train --resume --out RUN`, or take its last.safetensors.";
         return Err(crate::error::Error::input(path, "there are no weights").help(help));
