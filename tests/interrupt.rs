@@ -31,7 +31,9 @@ fn patient_process() {
 fn once_asks_twice_leaves() {
     // Begun as from a terminal, and as a shell's script begins what runs in the background: with
     // the signal ignored.
-    for (patience, code, shell) in [("short", 0, ""), ("endless", 130, ""), ("short", 0, "trap '' INT; "), ("endless", 130, "trap '' INT; ")] {
+    for (patience, code, shell) in
+        [("short", 0, ""), ("endless", 130, ""), ("short", 0, "trap '' INT; "), ("endless", 130, "trap '' INT; ")]
+    {
         let mut child = Command::new("sh")
             .args(["-c", &format!("{shell}exec \"$0\" patient_process --exact --nocapture")])
             .arg(std::env::current_exe().unwrap())

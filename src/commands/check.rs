@@ -56,7 +56,12 @@ pub fn run(args: Args) -> Result<Outcome> {
     let choices = match (&device, args.device.family) {
         (_, Some(_)) => vec![choice],
         (Device::Cpu, None) => Isa::available().into_iter().map(Choice::native).collect(),
-        (Device::Gpu(_), None) => vec![Choice::gpu(Family::Plain), Choice::gpu(Family::Tiled)],
+        // What was tuned is a third one.
+        (Device::Gpu(_), None) => {
+            let families = [Family::Plain, Family::Tiled].map(Choice::gpu);
+            let tuned = Some(choice).filter(|c| !families.contains(c));
+            families.into_iter().chain(tuned).collect()
+        }
     };
 
     let columns = [("kernel", Align::Left), ("family", Align::Left), ("cases", Align::Right)];

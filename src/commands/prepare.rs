@@ -133,7 +133,9 @@ pub fn run(args: Args) -> Result<Outcome> {
         false => people(&report, &options, dry_run)?,
     }
     if report.songs_with_tags == report.lend_only {
-        print::note("no song with audio has a tag: there is nothing to learn; see not-found.tsv for how the tables' names differ from the files'");
+        print::note(
+            "no song with audio has a tag: there is nothing to learn; see not-found.tsv for how the tables' names differ from the files'",
+        );
     }
     if report.playlists == 0 && !options.playlists.is_empty() {
         print::note("no playlist holds a song of this dataset: no tag can be borrowed; see not-found.tsv");

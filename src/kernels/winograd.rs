@@ -215,21 +215,11 @@ pub fn transform_input_gradient(dv: &[f32], plane: usize, r: usize, width: usize
 /// U = G w, of one weight's three taps.
 #[inline(always)]
 pub fn transform_weight([w0, w1, w2]: [f32; OUTPUTS]) -> [f32; PRODUCTS] {
-    [
-        w0,
-        (w0 + w2) + w1,
-        0.5 * ((w0 + w2) - w1),
-        1.0 / 6.0 * w0 + (1.0 / 3.0 * w1 + 2.0 / 3.0 * w2),
-        2.0 * w2,
-    ]
+    [w0, (w0 + w2) + w1, 0.5 * ((w0 + w2) - w1), 1.0 / 6.0 * w0 + (1.0 / 3.0 * w1 + 2.0 / 3.0 * w2), 2.0 * w2]
 }
 
 /// dw = Gᵀ dU, of one weight.
 #[inline(always)]
 pub fn transform_weight_gradient([u0, u1, u2, u3, u4]: [f32; PRODUCTS]) -> [f32; OUTPUTS] {
-    [
-        (u0 + u1) + (0.5 * u2 + 1.0 / 6.0 * u3),
-        (u1 - 0.5 * u2) + 1.0 / 3.0 * u3,
-        (u1 + 0.5 * u2) + (2.0 / 3.0 * u3 + 2.0 * u4),
-    ]
+    [(u0 + u1) + (0.5 * u2 + 1.0 / 6.0 * u3), (u1 - 0.5 * u2) + 1.0 / 3.0 * u3, (u1 + 0.5 * u2) + (2.0 / 3.0 * u3 + 2.0 * u4)]
 }

@@ -1,5 +1,6 @@
-//! Measuring: a device against the reference, and against the clock.
+//! Measuring: a device against the reference and against the clock; and tuning, which needs both.
 
 pub mod bench;
 pub mod check;
 pub mod synthetic;
+pub mod tune;

@@ -80,7 +80,10 @@ impl Schedule {
         // As f32, which is what the device computes with.
         let rate = self.rate as f32;
         if !(rate > 0.0 && rate.is_finite()) {
-            return Err(Error::usage("--rate", format!("{} is not a number greater than 0 (and within what f32 holds)", self.rate)));
+            return Err(Error::usage(
+                "--rate",
+                format!("{} is not a number greater than 0 (and within what f32 holds)", self.rate),
+            ));
         }
         if !(0.0..1.0).contains(&self.momentum) {
             return Err(Error::usage("--momentum", format!("{} is not in [0, 1)", self.momentum)));

@@ -21,8 +21,7 @@ impl Below<'_, '_> {
             Reader::Below { below, norm } => {
                 let at = (clip * conv.input + j) * c + from;
                 let p = &below[at..][..n];
-                let [scale, shift, mean, r] =
-                    [norm::SCALE, norm::SHIFT, norm::MEAN, norm::R].map(|k| &norm[k * c + from..][..n]);
+                let [scale, shift, mean, r] = [norm::SCALE, norm::SHIFT, norm::MEAN, norm::R].map(|k| &norm[k * c + from..][..n]);
                 let dy = self.dy.as_ref().expect("a stored layer below takes its gradient");
                 // SAFETY: every input position and channel is finished once.
                 let dy = unsafe { dy.range(at..at + n) };

@@ -65,7 +65,8 @@ impl Work for Job<'_, '_> {
         let conv = &kernel.conv;
         let Places { weights, gamma, z, p, partials } = kernel.places();
         let weights = args.read(weights);
-        let out = Out { kernel, cut, gamma: gamma.map(|g| args.read(g)), z: z.map(|z| args.write(z)), p: p.map(|p| args.write(p)) };
+        let out =
+            Out { kernel, cut, gamma: gamma.map(|g| args.read(g)), z: z.map(|z| args.write(z)), p: p.map(|p| args.write(p)) };
         let reader = Reader::new(&kernel.source, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;

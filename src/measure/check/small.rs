@@ -64,13 +64,8 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         let length: usize = packing.shape().iter().product();
         let element = |j: usize| match packing.layout {
             Layout::Winograd { width } => {
-                const G: [[f64; 3]; 5] = [
-                    [1.0, 0.0, 0.0],
-                    [1.0, 1.0, 1.0],
-                    [0.5, -0.5, 0.5],
-                    [1.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0],
-                    [0.0, 0.0, 2.0],
-                ];
+                const G: [[f64; 3]; 5] =
+                    [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.5, -0.5, 0.5], [1.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0], [0.0, 0.0, 2.0]];
                 let (row, to) = (j / width % reduced, j / width / reduced / G.len() * width + j % width);
                 let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
                 let product = j / width / reduced % G.len();
