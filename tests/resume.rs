@@ -10,15 +10,18 @@ use std::process::{Command, Stdio};
 
 use rand::RngExt;
 use serde_json::Value;
+use tagwalk::device::gpu::adapters;
+use tagwalk::kernels::{Choice, Family};
+use tagwalk::measure::tune::cache::{Cache, Entry, Key};
 use tagwalk::random::{Generator, Purpose, generator};
 use tagwalk::run::{Checkpoint, files};
 
 mod common;
-use common::runs::{NETWORK, kind, log, misleading_dataset, succeeds, tagwalk, text};
+use common::runs::{NETWORK, fails, kind, log, misleading_dataset, succeeds, tagwalk, text};
 
 const CPU: [&str; 2] = ["--device", "cpu"];
 /// The first adapter, whatever it is. Where there is none the test fails, with exit code 3.
-const GPU: [&str; 4] = ["--device", "gpu", "--adapter", "0"];
+const GPU: [&str; 5] = ["--device", "gpu", "--adapter", "0", "--no-tune"];
 
 #[derive(Clone, Copy, Debug)]
 enum Stop {
@@ -33,6 +36,8 @@ use Stop::{Ask, Kill};
 struct Runs<'a> {
     data: &'a Path,
     device: &'a [&'a str],
+    /// The device's flags when it is resumed.
+    again: &'a [&'a str],
     flags: &'a [&'a str],
 }
 
@@ -44,7 +49,7 @@ impl Runs<'_> {
 
     fn resume(&self, run: &Path, threads: &str) -> Vec<String> {
         let train = ["train", "--resume", "--out", text(run), "--threads", threads];
-        [&train[..], self.device].concat().into_iter().map(String::from).collect()
+        [&train[..], self.again].concat().into_iter().map(String::from).collect()
     }
 
     /// Stops a run as often as `stops` says, at random steps of `from..to`, and resumes it to its
@@ -132,7 +137,7 @@ fn stopped_and_resumed(device: &[&str], flags: &[&str], steps: u64, stops: &[&[S
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     misleading_dataset(&data, 48);
-    let runs = Runs { data: &data, device, flags };
+    let runs = Runs { data: &data, device, again: device, flags };
     let whole = folder.path().join("whole");
     succeeds(&runs.begin(&whole).iter().map(String::as_str).collect::<Vec<_>>());
     let alone = log(&whole);
@@ -161,6 +166,48 @@ fn on_the_cpu() {
 fn on_a_gpu() {
     let stops: [&[Stop]; 6] = [&[Kill], &[Ask], &[Kill, Ask, Kill], &[Ask, Kill], &[Kill, Kill], &[Ask]];
     stopped_and_resumed(&GPU, PLATEAU, 189, &stops, [6, 150]);
+}
+
+/// A run keeps the tile sizes that it began with, whatever was tuned since.
+#[test]
+fn tuned_again_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    misleading_dataset(&data, 48);
+    let key = Key::of(&adapters::list()[0]);
+    let [first, second] = [("first.json", 4), ("second.json", 2)].map(|(name, lanes)| {
+        let mut choice = Choice::gpu(Family::Tiled);
+        for room in ["conv_forward", "conv_weight_gradient", "conv_input_gradient"] {
+            choice.tiles.insert(format!("{room}.tiled.LANES"), lanes);
+        }
+        let mut cache = Cache::default();
+        cache.insert(Entry { key: key.clone(), network: "3^9".into(), batch: 23, choice });
+        let path = folder.path().join(name);
+        cache.write(&path).unwrap();
+        path
+    });
+    let device = [&GPU[..4], &["--cache", text(&first)]].concat();
+    let again = [&GPU[..4], &["--cache", text(&second)]].concat();
+    let flags = ["--batch", "4", "--clips-per-song", "3", "--epochs", "2", "--schedule", "fixed"];
+    let runs = Runs { data: &data, device: &device, again: &again, flags: &flags };
+    let whole = folder.path().join("whole");
+    succeeds(&runs.begin(&whole).iter().map(String::as_str).collect::<Vec<_>>());
+    let config = || std::fs::read_to_string(whole.join(files::CONFIG)).unwrap();
+    assert!(config().contains("\"conv_forward.tiled.LANES\": 4"), "{}", config());
+    let stopped = folder.path().join("stopped");
+    runs.stopped(&stopped, &[Kill, Ask], [6, 40], &mut generator(11, Purpose::Synthetic, [0; 3]));
+    assert_eq!(config(), std::fs::read_to_string(stopped.join(files::CONFIG)).unwrap());
+    assert_same(&whole, &stopped, 54);
+
+    // What no shader can do is refused by the field's name.
+    std::fs::write(
+        stopped.join(files::CONFIG),
+        config().replace("conv_forward.tiled.LANES\": 4", "conv_forward.tiled.LANES\": 0"),
+    )
+    .unwrap();
+    let resumed = runs.resume(&stopped, "1");
+    let arguments: Vec<&str> = resumed.iter().map(String::as_str).collect();
+    fails(&arguments, 2, &["config.json", "settings.choice", "conv_forward.tiled.LANES is 0"]);
 }
 
 /// The released software's schedule goes on from the best weights: stopped before and after that.

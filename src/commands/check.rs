@@ -60,7 +60,12 @@ pub fn run(args: Args) -> Result<Outcome> {
             let both = |isa| [1, 3].map(|outputs| Choice::native(isa).with(winograd::SIZE, outputs));
             Isa::available().into_iter().flat_map(both).collect()
         }
-        (Device::Gpu(_), None) => vec![Choice::gpu(Family::Plain), Choice::gpu(Family::Tiled)],
+        // What was tuned is a third one.
+        (Device::Gpu(_), None) => {
+            let families = [Family::Plain, Family::Tiled].map(Choice::gpu);
+            let tuned = Some(choice).filter(|c| !families.contains(c));
+            families.into_iter().chain(tuned).collect()
+        }
     };
 
     let columns = [("kernel", Align::Left), ("family", Align::Left), ("cases", Align::Right)];

@@ -1,5 +1,7 @@
 //! Flags that several commands share: which device, and everything that decides a training run.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use crate::dataset::Dataset;
@@ -8,6 +10,7 @@ use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::kernels::products::Isa;
 use crate::kernels::{Choice, Family};
+use crate::measure::tune::cache::{self, Cache, Key};
 use crate::network::{Network, family};
 use crate::plan::Settings;
 use crate::playlists::{self, Lend, Mode, Reading, Untagged, UntaggedLenders};
@@ -29,6 +32,12 @@ pub struct DeviceFlags {
     /// How kernels are computed: plain or tiled on a GPU; avx512, avx2, neon or portable on the CPU [default: the best one there]
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<FamilyName>,
+    /// Take a GPU's shaders as they stand: neither what `tagwalk tune` found, nor tune before a first training run
+    #[arg(long)]
+    pub no_tune: bool,
+    /// What `tagwalk tune` found [default: TAGWALK_CACHE, or tagwalk/tune.json in the user's folder of caches]
+    #[arg(long, value_name = "FILE")]
+    pub cache: Option<PathBuf>,
 }
 
 /// Threads at most: a wrong number must not bring a machine down.
@@ -49,8 +58,15 @@ pub enum FamilyName {
 impl DeviceFlags {
     /// Opens the device, says on stderr which one it is, and gives the choice of kernels.
     pub fn open(&self) -> Result<(Device, Choice)> {
-        let device = device::open(&Selection { device: self.device, adapter: self.adapter.clone() })?;
+        let device = self.open_device()?;
         let choice = self.choice(&device)?;
+        say(&device, &choice);
+        Ok((device, choice))
+    }
+
+    /// Opens the device alone: a run that is resumed has its own choice of kernels.
+    pub fn open_device(&self) -> Result<Device> {
+        let device = device::open(&Selection { device: self.device, adapter: self.adapter.clone() })?;
         if self.threads > THREADS {
             return Err(Error::usage("--threads", format!("{} is more than {THREADS}", self.threads)));
         }
@@ -58,13 +74,29 @@ impl DeviceFlags {
             // The pool that prepares batches; a second call in one process keeps the first pool.
             let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
         }
-        super::print::note(format_args!("device: {} ({})", device.name(), describe(&choice)));
-        Ok((device, choice))
+        Ok(device)
     }
 
-    /// The choice of kernels that `--family` asks for on a device.
+    /// The file of tuned tile sizes; none where there is no place for one.
+    pub fn cache_path(&self) -> Option<PathBuf> {
+        let named = || std::env::var_os("TAGWALK_CACHE").filter(|v| !v.is_empty()).map(PathBuf::from);
+        self.cache.clone().or_else(named).or_else(cache::default_path)
+    }
+
+    /// What was tuned on a GPU before, where flags do not say otherwise.
+    pub fn tuned(&self, device: &Device) -> Option<Choice> {
+        let (Device::Gpu(gpu), None, false) = (device, self.family, self.no_tune) else { return None };
+        let (cache, note) = Cache::read(&self.cache_path()?);
+        if let Some(note) = note {
+            super::print::note(note);
+        }
+        cache.find(&Key::of(&gpu.adapter)).cloned()
+    }
+
+    /// The choice of kernels that `--family` asks for on a device; else what was tuned there, else
+    /// the device's own.
     pub fn choice(&self, device: &Device) -> Result<Choice> {
-        let Some(name) = self.family else { return Ok(device.choice()) };
+        let Some(name) = self.family else { return Ok(self.tuned(device).unwrap_or_else(|| device.choice())) };
         let choice = match name {
             FamilyName::Plain => Choice::gpu(Family::Plain),
             FamilyName::Tiled => Choice::gpu(Family::Tiled),
@@ -86,9 +118,15 @@ impl DeviceFlags {
     }
 }
 
+/// Says on stderr what computes.
+pub fn say(device: &Device, choice: &Choice) {
+    super::print::note(format_args!("device: {} ({})", device.name(), describe(choice)));
+}
+
 /// A choice in a word.
 pub fn describe(choice: &Choice) -> &'static str {
     match choice.family {
+        _ if !choice.is_native() && (!choice.tiles.is_empty() || !choice.rooms.is_empty()) => "tuned shaders",
         Family::Native(Isa::Avx512) => "avx512",
         Family::Native(Isa::Avx2) => "avx2",
         Family::Native(Isa::Neon) => "neon",

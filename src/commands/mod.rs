@@ -18,6 +18,7 @@ pub mod report;
 #[cfg(feature = "import")]
 pub mod tag;
 pub mod train;
+pub mod tune;
 pub mod verify;
 pub mod walk;
 
@@ -49,6 +50,7 @@ pub enum Command {
     Devices(devices::Args),
     Plan(plan::Args),
     Check(check::Args),
+    Tune(tune::Args),
     Bench(bench::Args),
     Batches(batches::Args),
 }
@@ -79,6 +81,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Devices(args) => devices::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Check(args) => check::run(args),
+        Command::Tune(args) => tune::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Batches(args) => batches::run(args),
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::Outcome;
-use super::flags::{DeviceFlags, TrainFlags};
+use super::flags::{DeviceFlags, TrainFlags, say};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::plan::{Run, training};
@@ -94,10 +94,11 @@ pub fn run(args: Args) -> Result<Outcome> {
         return Err(Error::input(&folder, "has no tags: there is nothing to learn")
             .help("Make it again with a table of tags whose songs are found (see its not-found.tsv)."));
     }
-    let (device, choice) = args.device.open()?;
+    let device = args.device.open_device()?;
     interrupt::listen("finishing this step and saving")?;
     let mut session = if args.resume {
         let session = Session::resume(&args.out, &dataset, &device, args.device.threads, cadence)?;
+        say(&device, &session.config.settings.choice);
         if session.config.device != device.name() {
             super::print::note(format_args!(
                 "this run began on {}: on {} its numbers go another way, from the last bits on",
@@ -107,9 +108,13 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         session
     } else {
-        let config = args.train.config(&dataset, &device, choice)?;
+        let mut config = args.train.config(&dataset, &device, args.device.choice(&device)?)?;
+        say(&device, &config.settings.choice);
         if args.dry_run {
             return dry_run(&config, &args);
+        }
+        if let Some(choice) = super::tune::before_a_first_run(&args.device, &device, &config, &args.train.network.network)? {
+            config.settings.choice = choice;
         }
         Session::begin(&args.out, config, &dataset, &device, args.device.threads, cadence)?
     };

@@ -55,11 +55,11 @@ pub fn binds(source: &Source, other: usize) -> [Bind; 3] {
 }
 
 /// Fours of channels a thread: `wanted`, or 1 where there are no more than four.
-pub fn quads(channels: usize, wanted: u32) -> usize {
-    (wanted as usize).clamp(1, channels.div_ceil(4))
+pub fn quads(channels: usize, wanted: usize) -> usize {
+    wanted.clamp(1, channels.div_ceil(4))
 }
 
 /// Threads along a side: `wanted`, or as many as the side has work for.
-pub fn threads(side: usize, each: usize, wanted: u32) -> usize {
-    (wanted as usize).clamp(1, side.div_ceil(each))
+pub fn threads(side: usize, each: usize, wanted: usize) -> usize {
+    wanted.clamp(1, side.div_ceil(each))
 }

@@ -24,6 +24,7 @@ pub mod reference;
 pub mod sgd;
 pub mod shaders;
 pub mod tile_inputs;
+pub mod tiles;
 pub mod winograd;
 
 use std::collections::BTreeMap;
@@ -104,22 +105,34 @@ pub enum Family {
     Tiled,
 }
 
-/// A family and the values of its tile sizes (names of the shader's top-level `const` lines;
-/// those not named keep the value that stands in the shader).
+/// A family and the values of its tile sizes (`SHADER.NAME`, names of the shader's top-level `const`
+/// lines; those not named keep their default). Which there are, and within which bounds: [`tiles`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     pub family: Family,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tiles: BTreeMap<String, u32>,
+    /// Of a GPU's products ([`tiles::ROOMS`]), those that are computed in another family than the rest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rooms: BTreeMap<String, Family>,
 }
 
 impl Choice {
     pub fn native(isa: Isa) -> Choice {
-        Choice { family: Family::Native(isa), tiles: BTreeMap::new() }
+        Choice::of(Family::Native(isa))
     }
 
     pub fn gpu(family: Family) -> Choice {
-        Choice { family, tiles: BTreeMap::new() }
+        Choice::of(family)
+    }
+
+    fn of(family: Family) -> Choice {
+        Choice { family, tiles: BTreeMap::new(), rooms: BTreeMap::new() }
+    }
+
+    /// The family of one of a GPU's products.
+    pub fn family_of(&self, room: &str) -> &Family {
+        self.rooms.get(room).unwrap_or(&self.family)
     }
 
     /// The same with a tile size.

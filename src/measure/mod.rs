@@ -1,4 +1,4 @@
-//! Measuring: a device against the reference, and against the clock.
+//! Measuring: a device against the reference and against the clock; and tuning, which needs both.
 
 pub mod bench;
 pub mod check;
@@ -6,3 +6,4 @@ pub mod collection;
 pub mod memory;
 pub mod peak;
 pub mod synthetic;
+pub mod tune;

@@ -4,6 +4,7 @@
 use super::super::clip_ranges::{self, Bind, ranges};
 use super::super::conv_shaders::{binds, constants, quads, sides, threads};
 use super::super::gpu::{Value, grid, whole};
+use super::super::tiles::{Sizes, weight_sizes};
 use super::super::{Access, Family, Operand};
 use super::{ConvBackward, Dispatch, Kernel, Limits, Source};
 
@@ -38,7 +39,11 @@ fn values(sizes: &[(&'static str, usize)]) -> impl Iterator<Item = (&'static str
 /// which f32 sums lose more than their order does.
 fn segment(kernel: &ConvBackward) -> usize {
     let length = kernel.conv.length();
-    length.div_ceil(length.div_ceil(kernel.choice.tile("SEGMENT", 2048).max(1) as usize))
+    let wanted = match kernel.choice.family_of("conv_weight_gradient") {
+        Family::Plain => "conv_weight_gradient.SEGMENT",
+        _ => "conv_weight_gradient.tiled.SEGMENT",
+    };
+    length.div_ceil(length.div_ceil(kernel.choice.tile(wanted, 2048) as usize))
 }
 
 fn segments(kernel: &ConvBackward) -> usize {
@@ -57,13 +62,13 @@ fn weight_gradient(kernel: &ConvBackward, operands: &[Operand], limits: &Limits)
     let mut constants = constants(conv, &kernel.source);
     constants.extend(values(&[("SEGMENT", segment(kernel))]));
     let height = conv.taps * conv.cin;
-    let (shader, groups) = if kernel.choice.family == Family::Tiled {
-        let tile = |name, default| kernel.choice.tile(name, default);
-        let row_quads = quads(height, tile("ROW_QUADS", 2));
-        let quads = quads(conv.cout, tile("QUADS", 2));
-        let lanes = threads(height, 4 * row_quads, tile("LANES", 8));
-        let columns = threads(conv.cout, 4 * quads, tile("COLUMNS", 8));
-        let depth = (tile("DEPTH", 16) as usize).clamp(1, segment(kernel));
+    let (shader, groups) = if *kernel.choice.family_of("conv_weight_gradient") != Family::Plain {
+        let (sizes, row_quads) = weight_sizes(&kernel.choice);
+        let row_quads = quads(height, row_quads);
+        let quads = quads(conv.cout, sizes.quads);
+        let lanes = threads(height, 4 * row_quads, sizes.lanes);
+        let columns = threads(conv.cout, 4 * quads, sizes.columns);
+        let depth = sizes.depth.min(segment(kernel));
         constants.extend(values(&[
             ("ROW_QUADS", row_quads),
             ("QUADS", quads),
@@ -117,27 +122,23 @@ enum Tiling {
     Tiled { rows: usize, quads: usize, lanes: usize, columns: usize, depth: usize, halo: bool },
 }
 
-/// Taps up to which dz is kept for all of them: then 96 rows of 16 channels, 6 KiB.
-const HALO_TAPS: usize = 33;
-
 impl Tiling {
     fn of(kernel: &ConvBackward) -> Tiling {
         let conv = &kernel.conv;
-        let tile = |name, default| kernel.choice.tile(name, default);
-        if kernel.choice.family != Family::Tiled {
-            return Tiling::Plain { tile: tile("TILE", 32).max(1) as usize };
+        if *kernel.choice.family_of("conv_input_gradient") == Family::Plain {
+            return Tiling::Plain { tile: kernel.choice.tile("conv_input_gradient.TILE", 32) as usize };
         }
-        let rows = (tile("ROWS", 8) as usize).clamp(1, conv.input);
         let (_, cin) = sides(conv, &kernel.source);
-        let quads = quads(cin, tile("QUADS", 2));
-        Tiling::Tiled {
-            rows,
-            quads,
-            lanes: threads(conv.input, rows, tile("LANES", 8)),
-            columns: threads(cin, 4 * quads, tile("COLUMNS", 8)),
-            depth: (tile("DEPTH", 16) as usize).min(conv.cout).next_multiple_of(4),
-            halo: conv.stride == 1 && conv.taps <= HALO_TAPS,
-        }
+        let sizes = Sizes::of(&kernel.choice, "conv_input_gradient.tiled");
+        let rows = sizes.rows.min(conv.input);
+        let quads = quads(cin, sizes.quads);
+        let lanes = threads(conv.input, rows, sizes.lanes);
+        let columns = threads(cin, 4 * quads, sizes.columns);
+        let depth = sizes.depth.min(conv.cout).next_multiple_of(4);
+        let sizes = Sizes { rows, quads, lanes, columns, depth };
+        // dz of all taps is kept where there is room for it.
+        let halo = conv.stride == 1 && sizes.fit(lanes * rows + conv.taps - 1, 1);
+        Tiling::Tiled { rows, quads, lanes, columns, depth, halo }
     }
 
     /// Tiles a clip.

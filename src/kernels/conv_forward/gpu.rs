@@ -3,6 +3,7 @@
 use super::super::clip_ranges::{self, Bind};
 use super::super::conv_shaders::{binds, constants, quads, sides, threads};
 use super::super::gpu::Value;
+use super::super::tiles::{LARGEST_WINDOW, Sizes};
 use super::super::{Family, Operand};
 use super::{ConvForward, Dispatch, Kernel, Limits};
 
@@ -14,29 +15,27 @@ enum Tiling {
     Tiled { rows: usize, quads: usize, lanes: usize, columns: usize, depth: usize, halo: bool },
 }
 
-/// Windows larger than this do not fit a thread's registers; the plain shader does them.
-const LARGEST_WINDOW: usize = 24;
-/// Rows × channels of the input kept for all taps of a chunk: 6 KiB of workgroup memory.
-const HALO_VALUES: usize = 1536;
-
 impl Tiling {
     fn of(kernel: &ConvForward) -> Tiling {
         let conv = &kernel.conv;
         let choice = &kernel.choice;
         let pool = conv.windows.size;
-        if choice.family != Family::Tiled || pool > LARGEST_WINDOW {
-            return Tiling::Plain { tile: choice.tile("TILE", 16).max(1) as usize };
+        // Larger windows do not fit a thread's registers; the plain shader does them.
+        if *choice.family_of("conv_forward") == Family::Plain || pool > LARGEST_WINDOW {
+            return Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize };
         }
         let (taps, cin) = sides(conv, &kernel.source);
+        let sizes = Sizes::of(choice, "conv_forward.tiled");
         let span = (conv.length() + conv.windows.left).next_multiple_of(pool);
-        let rows = (choice.tile("ROWS", 8) as usize / pool).max(1) * pool;
-        let rows = rows.min(span);
-        // Eight lanes, fewer where windows are long: a tile is then about 64 positions too.
-        let lanes = threads(span, rows, choice.tile("LANES", (64 / rows as u32).clamp(1, 8)));
-        let quads = quads(conv.cout, choice.tile("QUADS", 2));
-        let columns = threads(conv.cout, 4 * quads, choice.tile("COLUMNS", 8));
-        let depth = (choice.tile("DEPTH", 16) as usize).min(cin).next_multiple_of(4);
-        let halo = taps > 1 && ((lanes * rows - 1) * conv.stride + taps) * depth <= HALO_VALUES;
+        let rows = ((sizes.rows / pool).max(1) * pool).min(span);
+        // Fewer lanes where windows are long: a tile then has about as many positions too.
+        let lanes = threads(span, rows, (sizes.rows * sizes.lanes / rows).clamp(1, sizes.lanes));
+        let quads = quads(conv.cout, sizes.quads);
+        let columns = threads(conv.cout, 4 * quads, sizes.columns);
+        let depth = sizes.depth.min(cin).next_multiple_of(4);
+        let sizes = Sizes { rows, quads, lanes, columns, depth };
+        // The input of all taps is kept where there is room for it.
+        let halo = taps > 1 && sizes.fit((lanes * rows - 1) * conv.stride + taps, 2);
         Tiling::Tiled { rows, quads, lanes, columns, depth, halo }
     }
 

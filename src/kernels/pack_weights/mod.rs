@@ -47,9 +47,11 @@ impl Packing {
         let layout = match (&choice.family, product) {
             (Family::Native(isa), _) if winograd::applies(conv, choice) => Layout::Winograd { width: isa.width() },
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
-            (Family::Plain | Family::Tiled, Product::Forward) => Layout::AsIs,
-            (Family::Plain, Product::InputGradient) => Layout::AsIs,
-            (Family::Tiled, Product::InputGradient) => Layout::Turned,
+            (_, Product::Forward) => Layout::AsIs,
+            (_, Product::InputGradient) => match choice.family_of("conv_input_gradient") {
+                Family::Tiled => Layout::Turned,
+                _ => Layout::AsIs,
+            },
         };
         Packing { product, taps: conv.taps, cin: conv.cin, cout: conv.cout, layout }
     }

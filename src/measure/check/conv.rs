@@ -124,7 +124,10 @@ fn packed(judge: &Judge, packing: Packing, weights: &[f32]) -> Result<Vec<u8>> {
 
 pub fn forward(judge: &mut Judge) -> Result<usize> {
     let kernels = ConvForward::cases(&judge.subject.choice);
-    for (i, (case, kernel)) in cases().iter().zip(&kernels).enumerate() {
+    let least = judge.channels;
+    for (i, (case, kernel)) in
+        cases().iter().zip(&kernels).enumerate().filter(|(_, (case, _))| case.conv.cin.max(case.conv.cout) >= least)
+    {
         let mut data = judge.begin(i, kernel);
         let c = &case.conv;
         let mut read = read(&mut data, case);
@@ -182,7 +185,10 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
 
 pub fn backward(judge: &mut Judge) -> Result<usize> {
     let kernels = ConvBackward::cases(&judge.subject.choice);
-    for (i, (case, kernel)) in cases().iter().zip(&kernels).enumerate() {
+    let least = judge.channels;
+    for (i, (case, kernel)) in
+        cases().iter().zip(&kernels).enumerate().filter(|(_, (case, _))| case.conv.cin.max(case.conv.cout) >= least)
+    {
         let mut data = judge.begin(i, kernel);
         let c = &case.conv;
         let mut read = read(&mut data, case);

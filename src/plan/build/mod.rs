@@ -44,7 +44,7 @@ impl Settings {
         if !(self.lambda >= 0.0 && self.lambda.is_finite()) {
             return Err(Error::usage("--lambda", format!("{} is not a number of 0 or more", self.lambda)));
         }
-        Ok(())
+        self.choice.check()
     }
 }
 

@@ -1,0 +1,90 @@
+//! The tile sizes that are tried in each room. The first is what stands untuned; the others are sorted
+//! by what they are for, because only measuring tells: many threads with shared memory on GPUs, few
+//! threads with large tiles in registers where memory of a workgroup is no faster than any other.
+
+use crate::kernels::{Choice, Family};
+
+/// A way to compute one of a GPU's products.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    pub family: Family,
+    /// Of the family's shader in this room.
+    pub tiles: Vec<(&'static str, u32)>,
+}
+
+impl Candidate {
+    fn tiled(names: [&'static str; 5], sizes: [u32; 5]) -> Candidate {
+        Candidate { family: Family::Tiled, tiles: names.into_iter().zip(sizes).collect() }
+    }
+
+    /// A choice with this room's part replaced.
+    pub fn put(&self, room: &str, choice: &Choice) -> Choice {
+        let mut choice = choice.clone();
+        choice.tiles.retain(|name, _| name.split('.').next() != Some(room));
+        choice.rooms.remove(room);
+        if self.family != choice.family {
+            choice.rooms.insert(room.into(), self.family.clone());
+        }
+        let shader = match self.family {
+            Family::Tiled => format!("{room}.tiled"),
+            _ => room.to_string(),
+        };
+        choice.tiles.extend(self.tiles.iter().map(|(name, size)| (format!("{shader}.{name}"), *size)));
+        choice
+    }
+}
+
+/// What is tried in a room, the untuned one first.
+pub fn of(room: &str) -> Vec<Candidate> {
+    let mut all = vec![Candidate { family: Family::Tiled, tiles: vec![] }];
+    if room == "conv_weight_gradient" {
+        const NAMES: [&str; 5] = ["ROW_QUADS", "QUADS", "LANES", "COLUMNS", "DEPTH"];
+        const SIZES: [[u32; 5]; 9] = [
+            [2, 4, 4, 8, 16],
+            [4, 2, 4, 16, 16],
+            [4, 4, 1, 8, 32],
+            [2, 4, 1, 8, 64],
+            [2, 4, 8, 8, 16],
+            [2, 2, 16, 16, 8],
+            [1, 4, 16, 8, 16],
+            [2, 2, 8, 16, 16],
+            [1, 1, 16, 16, 16],
+        ];
+        all.extend(SIZES.map(|sizes| Candidate::tiled(NAMES, sizes)));
+    } else {
+        const NAMES: [&str; 5] = ["ROWS", "QUADS", "LANES", "COLUMNS", "DEPTH"];
+        const SIZES: [[u32; 5]; 10] = [
+            [9, 4, 2, 8, 16],
+            [9, 4, 8, 8, 8],
+            [12, 4, 1, 8, 16],
+            [9, 4, 1, 8, 32],
+            [6, 2, 8, 16, 16],
+            [9, 2, 8, 16, 8],
+            [6, 4, 16, 8, 8],
+            [3, 2, 16, 8, 16],
+            [6, 1, 8, 32, 8],
+            [3, 1, 16, 16, 16],
+        ];
+        all.extend(SIZES.map(|sizes| Candidate::tiled(NAMES, sizes)));
+    }
+    all.push(Candidate { family: Family::Plain, tiles: vec![] });
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::tiles::ROOMS;
+
+    #[test]
+    fn every_candidate_can_be_and_leaves_the_other_rooms_alone() {
+        for room in ROOMS {
+            for candidate in of(room) {
+                let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
+                choice.check().unwrap_or_else(|e| panic!("{room} {candidate:?}: {e}"));
+                assert!(choice.tiles.keys().chain(choice.rooms.keys()).all(|name| name.starts_with(room)));
+                assert_eq!(of(room)[0].put(room, &choice), Choice::gpu(Family::Tiled), "the first is what stands untuned");
+            }
+        }
+    }
+}

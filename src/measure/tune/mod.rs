@@ -1,0 +1,171 @@
+//! Tuning: which family and tile sizes are fastest on this adapter, room by room. A candidate must leave
+//! the same numbers as the untuned shaders at the network's own shapes, beat them when both take turns,
+//! and hold against the reference, before it may win.
+
+pub mod cache;
+pub mod candidates;
+mod trial;
+
+use std::time::{Duration, Instant};
+
+use super::check::{self, Alone, BOUND, Subject};
+use crate::device::Program;
+use crate::error::Result;
+use crate::kernels::tiles::ROOMS;
+use crate::kernels::{Choice, Family};
+use crate::network::Network;
+use crate::plan::{Plan, Settings};
+pub use candidates::Candidate;
+use trial::Trial;
+
+/// A winner takes at most this share of the untuned time: less of a gain is not told from noise.
+const GAIN: f64 = 0.97;
+/// Turns that a winner and the untuned shaders take.
+const TURNS: usize = 7;
+/// How many of the fastest get those turns.
+const FINALISTS: usize = 3;
+/// Operations of a call that software Vulkan takes no longer than some hundredths of a second for.
+const SOFTWARE_FLOPS: u64 = 250_000_000;
+
+/// The device that is tuned.
+pub struct Rig<'a> {
+    pub load: &'a dyn Fn(Plan) -> Result<Box<dyn Program>>,
+    /// See [`check`].
+    pub alone: &'a Alone<'a>,
+    /// A driver that computes on the CPU: small layers and one clip are timed.
+    pub software: bool,
+}
+
+/// What is tuned for.
+pub struct Problem<'a> {
+    pub network: &'a Network,
+    /// Clips a step.
+    pub batch: usize,
+    /// After this time no further candidate is tried.
+    pub budget: Duration,
+    /// What is tried in a room, the untuned one first: [`candidates::of`].
+    pub candidates: &'a dyn Fn(&str) -> Vec<Candidate>,
+}
+
+/// What happens meanwhile.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// Seconds of the room's heaviest calls, and of the same untuned.
+    Timed { room: &'static str, candidate: &'a Candidate, seconds: f64, untuned: f64 },
+    /// Out: it does not run, computes something else, or was no faster after all.
+    Rejected { room: &'static str, candidate: &'a Candidate, why: String },
+    /// Time was up.
+    Untried { room: &'static str, candidates: usize },
+    /// It takes this share of the untuned time, the median over pairs of runs in turn.
+    Won { room: &'static str, candidate: &'a Candidate, share: f64 },
+}
+
+/// Finds the fastest right choice. Fails only where the untuned shaders themselves do.
+pub fn tune(rig: &Rig, problem: &Problem, watch: &mut dyn FnMut(Event)) -> Result<Choice> {
+    let end = Instant::now() + problem.budget;
+    let mut choice = Choice::gpu(Family::Tiled);
+    for (i, room) in ROOMS.into_iter().enumerate() {
+        let left = end.saturating_duration_since(Instant::now());
+        let until = Instant::now() + left / (ROOMS.len() - i) as u32;
+        if let Some(winner) = (Room { rig, problem, room, before: &choice }).winner(until, watch)? {
+            choice = winner.put(room, &choice);
+        }
+    }
+    Ok(choice)
+}
+
+/// A room that is being tuned, the rooms before it as they were tuned.
+struct Room<'a> {
+    rig: &'a Rig<'a>,
+    problem: &'a Problem<'a>,
+    room: &'static str,
+    before: &'a Choice,
+}
+
+impl Room<'_> {
+    fn kernel(&self) -> &'static str {
+        if self.room == "conv_forward" { "conv_forward" } else { "conv_backward" }
+    }
+
+    fn trial(&self, candidate: &Candidate) -> Result<Trial> {
+        let (batch, most_flops) = if self.rig.software { (1, SOFTWARE_FLOPS) } else { (self.problem.batch, u64::MAX) };
+        let choice = candidate.put(self.room, self.before);
+        let settings = Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+        Trial::new(self.rig.load, self.problem.network, &settings, self.kernel(), most_flops)
+    }
+
+    fn winner(&self, until: Instant, watch: &mut dyn FnMut(Event)) -> Result<Option<Candidate>> {
+        let room = self.room;
+        let all = (self.problem.candidates)(room);
+        let Some((first, others)) = all.split_first() else { return Ok(None) };
+        let mut untuned = self.trial(first)?;
+        let expected = untuned.results()?;
+        let least = untuned.least()?;
+        let mut faster: Vec<(f64, &Candidate)> = Vec::new();
+        for (i, candidate) in others.iter().enumerate() {
+            if Instant::now() > until {
+                watch(Event::Untried { room, candidates: others.len() - i });
+                break;
+            }
+            match self.timed(candidate, &expected) {
+                Ok(seconds) => {
+                    watch(Event::Timed { room, candidate, seconds, untuned: least });
+                    if seconds < GAIN * least {
+                        faster.push((seconds, candidate));
+                    }
+                }
+                Err(why) => watch(Event::Rejected { room, candidate, why }),
+            }
+        }
+        faster.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (_, candidate) in faster.into_iter().take(FINALISTS) {
+            match self.proven(candidate, &mut untuned) {
+                Ok(share) => {
+                    watch(Event::Won { room, candidate, share });
+                    return Ok(Some(candidate.clone()));
+                }
+                Err(why) => watch(Event::Rejected { room, candidate, why }),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Seconds, where it leaves what the untuned shaders leave; else what is wrong with it.
+    fn timed(&self, candidate: &Candidate, expected: &[Vec<f32>]) -> std::result::Result<f64, String> {
+        let mut trial = self.trial(candidate).map_err(|e| e.what)?;
+        let seconds = trial.least().map_err(|e| e.what)?;
+        let results = trial.results().map_err(|e| e.what)?;
+        let error = results
+            .iter()
+            .zip(expected)
+            .map(|(a, b)| apart(a, b))
+            .fold(0.0, |most: f64, e| if e > most || e.is_nan() { e } else { most });
+        // Not-a-number never holds.
+        if error <= BOUND { Ok(seconds) } else { Err(format!("computes something else: relative error {error:.1e}")) }
+    }
+
+    /// The share of the untuned time that it takes in turn with it, where the reference agrees.
+    fn proven(&self, candidate: &Candidate, untuned: &mut Trial) -> std::result::Result<f64, String> {
+        let subject = Subject { choice: candidate.put(self.room, self.before), alone: self.rig.alone };
+        let report = check::large(&subject, self.kernel()).map_err(|e| e.what)?;
+        if let Some(wrong) = report.failed.first() {
+            return Err(format!("is wrong against the reference: {}, relative error {:.1e}", wrong.what, wrong.error));
+        }
+        let mut trial = self.trial(candidate).map_err(|e| e.what)?;
+        let mut shares = Vec::with_capacity(TURNS);
+        for _ in 0..TURNS {
+            let (own, other) = (trial.run().map_err(|e| e.what)?, untuned.run().map_err(|e| e.what)?);
+            shares.push(own / other);
+        }
+        shares.sort_by(f64::total_cmp);
+        let share = shares[TURNS / 2];
+        if share <= GAIN { Ok(share) } else { Err(format!("takes {share:.2} of the untuned time in turn with it")) }
+    }
+}
+
+/// ‖a − b‖ / ‖b‖.
+fn apart(a: &[f32], b: &[f32]) -> f64 {
+    let sum = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = sum(&mut a.iter().zip(b).map(|(&a, &b)| f64::from(a) - f64::from(b)));
+    if difference == 0.0 { 0.0 } else { difference / sum(&mut b.iter().map(|&b| b.into())) }
+}
