@@ -30,7 +30,7 @@ fn wrong_usage_and_wrong_files_exit_with_2_and_name_the_place() {
     refuses(&["no-such-command"], 2, "no-such-command");
     refuses(&["train", &missing, "--out", &out], 2, "no-such-dataset");
     // A path that is not there gets a next step, whichever command meets it.
-    refuses(&["tag", &missing, &missing], 2, "best.safetensors");
+    refuses(&["tag", &missing, &missing], 2, "A run's folder is what");
     refuses(&["prepare", "--out", &out, "--audio", &missing, "--tags", &missing], 2, "Look whether the path is right");
     refuses(&["train", "--out", &out], 2, "DATASET");
     refuses(&["train", "--resume", "--out", &out], 2, "config.json");
