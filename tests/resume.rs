@@ -188,7 +188,7 @@ fn tuned_again_in_between() {
     });
     let device = [&GPU[..4], &["--cache", text(&first)]].concat();
     let again = [&GPU[..4], &["--cache", text(&second)]].concat();
-    let flags = ["--batch", "4", "--clips-per-song", "3", "--epochs", "2", "--schedule", "fixed"];
+    let flags = ["--batch", "4", "--clips-per-song", "3", "--epochs", "2"];
     let runs = Runs { data: &data, device: &device, again: &again, flags: &flags };
     let whole = folder.path().join("whole");
     succeeds(&runs.begin(&whole).iter().map(String::as_str).collect::<Vec<_>>());

@@ -200,7 +200,7 @@ mod tests {
             choice.check()
         };
         assert!(with(&[]).is_ok());
-        assert!(with(&[("conv_forward.tiled.ROWS", 9), ("conv_forward.tiled.QUADS", 4)]).is_ok());
+        assert!(with(&[("conv_forward.tiled.ROWS", 9), ("conv_forward.tiled.LANES", 4)]).is_ok());
         for (wrong, says) in [
             (&[("conv_forward.tiled.DEPTH", 0)][..], "conv_forward.tiled.DEPTH is 0, not a multiple of 4 from 4 to 64"),
             (&[("conv_forward.tiled.DEPTH", 6)], "DEPTH"),
