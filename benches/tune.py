@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Whether `tagwalk tune` makes a step faster: untuned and tuned steps in turn, and the 95 % interval of
-the ratio (Student's t over the logarithms of the pairs' ratios). Needs Python alone.
+the ratio (Student's t over the logarithms of the pairs' ratios). A run's figure is its fastest step, since
+whatever else the machine does only ever lengthens one. Needs Python alone.
 
     benches/tune.py TAGWALK OUT.jsonl --pairs 10 -- --device gpu --adapter llvmpipe --network 3^5-81 --batch 2
 
@@ -47,7 +48,7 @@ def main():
             ms = {}
             for how in order:
                 line = json.loads(run(step + how))
-                ms["untuned" if how else "tuned"] = line["step_ms"]["median"]
+                ms["untuned" if how else "tuned"] = line["step_ms"]["least"]
                 out.write(json.dumps({"kind": "step", "pair": pair, **line}) + "\n")
                 out.flush()
             logs.append(math.log(ms["tuned"] / ms["untuned"]))
