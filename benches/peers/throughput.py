@@ -37,6 +37,7 @@ def main():
     parser.add_argument("--mode", choices=["training", "inference"], default="training")
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch chooses")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: clips and labels are uploaded each step")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -45,6 +46,7 @@ def main():
     net = SampleCNN(member(*MEMBERS[args.network], args.tags), args.channels_last)
     if args.channels_last:
         net = net.to(memory_format=torch.channels_last)
+    net = net.to(args.device)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True)
     length = net.network["clip_length"]
     draw = lambda p, *shape: (torch.rand(*shape) < p).float()
@@ -77,7 +79,7 @@ def main():
     for i in range(args.warm_up + args.steps):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = time.perf_counter()
-        step(*batches[i % len(batches)])
+        step(*[tensor.to(args.device) for tensor in batches[i % len(batches)]])
         if i >= args.warm_up:
             times.append((time.perf_counter() - start) * 1e3)
             faults += resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
@@ -92,7 +94,7 @@ def main():
                 "steps": args.steps,
                 "mode": args.mode,
                 "precision": "f32",
-                "device": "CPU",
+                "device": "CPU" if args.device == "cpu" else torch.cuda.get_device_name(),
                 "threads": torch.get_num_threads(),
                 "channels_last": args.channels_last,
                 "malloc": "tuned" if "GLIBC_TUNABLES" in os.environ else "as installed",
