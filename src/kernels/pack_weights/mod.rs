@@ -35,7 +35,7 @@ pub enum Layout {
     /// filled up with zeros. For InputGradient the reduced index is (tap', cout) with
     /// tap' = taps − 1 − tap, so that the product is a plain convolution of dz.
     Panels { width: usize },
-    /// `[panel, product, reduced, width]`: the transformed weights U of [`winograd`](super::winograd),
+    /// `[panel, product, reduced, width]`: the transformed weights U of [`winograd`],
     /// in panels as above; for InputGradient Uᵀ, which reduces over cout.
     Winograd { width: usize },
     /// `[tap, cout, cin]`, so that neighbouring invocations read neighbouring input channels.
