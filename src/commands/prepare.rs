@@ -60,7 +60,7 @@ pub struct Args {
     /// Draw whole groups: none is on two sides
     #[arg(long)]
     pub group_split: bool,
-    /// Keep the N most frequent tags [default: all]
+    /// Keep the N most frequent tags, over all songs, those without audio too [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub top: Option<u64>,
     /// Samples a second
@@ -131,6 +131,12 @@ pub fn run(args: Args) -> Result<Outcome> {
     match json {
         true => print::json(&report)?,
         false => people(&report, &options, dry_run)?,
+    }
+    if report.tags_without_audio > 0 && report.songs_with_tags > report.lend_only {
+        print::note(format!(
+            "{} of {} tags are on no song with audio: they can be lent, but neither heard nor measured",
+            report.tags_without_audio, report.tags
+        ));
     }
     if report.songs_with_tags == report.lend_only {
         print::note(

@@ -251,7 +251,7 @@ impl Show {
                     return;
                 }
                 let validation = validation.map_or("none".into(), |v| format!("{v:.4}"));
-                let best = if *best { " (best)" } else { "" };
+                let best = if *best { " (kept as best)" } else { "" };
                 let text = format!(
                     "epoch {epoch} done after {}: own {own:.4}, propagated {propagated:.4}, validation {validation}{best}, next rate {rate:.2e}",
                     duration(self.began.elapsed())

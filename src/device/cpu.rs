@@ -1,11 +1,13 @@
 //! The CPU device: a plan in one block of memory, its calls one after the other on a pool of threads.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use memmap2::MmapMut;
 
 use super::{Program, Ticket};
 use crate::error::{Error, Result};
+use crate::kernels::Access;
 use crate::kernels::cpu::{Arguments, Place};
 use crate::plan::memory::{Block, block};
 use crate::plan::{Plan, Run, TensorId};
@@ -46,16 +48,31 @@ pub fn load(plan: Plan, threads: usize) -> Result<CpuProgram> {
         .steps
         .iter()
         .map(|step| {
-            step.operands
+            // What `Arguments` promises to kernels, held against the plan once.
+            let operands = step.kernel.operands();
+            assert_eq!(step.operands.len(), operands.len(), "{}", step.label);
+            let ranges: Vec<Range<usize>> = step
+                .operands
                 .iter()
-                .map(|view| {
-                    let size = plan.tensors[view.tensor.0].dtype.bytes();
+                .zip(&operands)
+                .map(|(view, operand)| {
+                    let tensor = &plan.tensors[view.tensor.0];
+                    let size = tensor.dtype.bytes();
                     let at = block.offsets[view.tensor.0] + view.offset * size;
-                    assert!(at + view.length * size <= block.bytes);
-                    // SAFETY: inside the block by the line above.
-                    Place { pointer: unsafe { base.add(at) }, length: view.length * size }
+                    let end = at + view.length * size;
+                    assert!(view.offset + view.length <= tensor.len() && end <= block.bytes && at.is_multiple_of(64));
+                    assert_eq!(view.length * size, operand.bytes(), "{}: {}", step.label, operand.name);
+                    at..end
                 })
-                .collect()
+                .collect();
+            for (i, written) in ranges.iter().enumerate().filter(|(i, _)| operands[*i].access != Access::Read) {
+                let apart =
+                    |(j, other): (usize, &Range<usize>)| i == j || written.end <= other.start || other.end <= written.start;
+                assert!(ranges.iter().enumerate().all(apart), "{}: {} overlaps another operand", step.label, operands[i].name);
+            }
+            // SAFETY: inside the block by the lines above.
+            let place = |range: Range<usize>| Place { pointer: unsafe { base.add(range.start) }, length: range.len() };
+            ranges.into_iter().map(place).collect()
         })
         .collect();
     let outputs =

@@ -29,8 +29,8 @@ pub struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     /// # Safety
-    /// Every place is valid memory, aligned to 64 bytes, for `'a`; places of operands that are
-    /// written overlap no other place; nobody else touches any of them during `'a`.
+    /// Places are those of the kernel's operands, in their order and of their lengths. Every place is
+    /// valid memory, aligned to 64 bytes, for `'a`; places of operands that are written overlap no other place; nobody else touches any of them during `'a`.
     /// `workspace` holds `workspace_each` values for each thread of the pool that calls.
     pub unsafe fn new(places: &'a [Place], workspace: &'a mut [f32], workspace_each: usize) -> Arguments<'a> {
         Arguments { places, workspace: Shared::new(workspace), workspace_each, memory: PhantomData }

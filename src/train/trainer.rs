@@ -13,7 +13,7 @@ use crate::kernels::sgd::{BLOCK, FINITE};
 use crate::network::Parameters;
 use crate::plan::names;
 use crate::plan::{Run, TensorId, training};
-use crate::playlists::Labels;
+use crate::playlists::{Labels, Mode};
 use crate::run::Weights;
 
 /// Where a training run stands between two steps.
@@ -92,6 +92,17 @@ impl<'a> Trainer<'a> {
         let sampling = Sampling { batch: config.settings.batch, clips_per_song: config.train.clips_per_song, seed: config.seed };
         let labels = Labels::new(dataset, &config.train.propagation, config.seed)?;
         let stage = Stage::new(labels, &config.network, sampling)?;
+        let tagged = |&song: &u32| stage.labels().tags().is_tagged(song as usize);
+        let may_borrow = config.train.propagation.mode != Mode::None && !dataset.playlists().is_empty();
+        if !may_borrow && !stage.songs().iter().any(tagged) {
+            return Err(Error::input(
+                dataset.folder(),
+                "no training song has a tag, and none can be borrowed: there is nothing to learn",
+            )
+            .help(
+                "`tagwalk info` shows which songs have tags; the dataset's not-found.tsv, which names of the tables had no file.",
+            ));
+        }
         let (batch, next) = (stage.batch()?, stage.batch()?);
         let inputs = Inputs::of(&plan);
         let mut trainer = Trainer {

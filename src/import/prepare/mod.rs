@@ -80,6 +80,8 @@ pub struct Report {
     /// Songs with tags and without audio.
     pub lend_only: usize,
     pub tags: usize,
+    /// Tags that no song with audio has: they can be lent, but neither heard nor measured.
+    pub tags_without_audio: usize,
     pub playlists: usize,
     pub groups: usize,
     /// Groups with songs on two sides of the split.
@@ -186,6 +188,10 @@ fn report(
     let tagged = |song: &usize| !contents.tags[*song].is_empty();
     let songs = 0..contents.names.len();
     let on = |side| contents.splits.iter().filter(|&&s| s == side).count();
+    let mut heard = vec![false; contents.vocabulary.len()];
+    for song in songs.clone().filter(|&song| places[song].is_some()) {
+        contents.tags[song].iter().for_each(|&tag| heard[tag as usize] = true);
+    }
     let mut sides = vec![0u8; contents.group_names.len()];
     for song in songs.clone() {
         if let (Some(group), side) = (contents.groups[song], contents.splits[song]) {
@@ -198,6 +204,7 @@ fn report(
         songs_with_tags: songs.clone().filter(tagged).count(),
         lend_only: songs.filter(tagged).filter(|&song| places[song].is_none()).count(),
         tags: contents.vocabulary.len(),
+        tags_without_audio: heard.iter().filter(|&&heard| !heard).count(),
         playlists: contents.playlists.len(),
         groups: contents.group_names.len(),
         groups_on_two_sides: sides.iter().filter(|s| s.count_ones() > 1).count(),
