@@ -323,6 +323,9 @@ fn filling_allocates_nothing() {
     let modes = [Mode::Walk, Mode::WalkWeighted, Mode::Expected];
     let stages: Vec<Stage> = modes.map(|mode| stage(&dataset, &Options { mode, ..Options::default() }, 16)).into();
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    // Rayon allocates when a thread begins and when it first steals, which on a busy machine may be later:
+    // all threads, those of the global pool too, have begun and met before counting.
+    rayon::broadcast(|_| ());
     pool.install(|| {
         let labels = stages[0].labels();
         let evaluation = Segments::new(labels, &network(), vec![5, 6], Of::All, 16);
@@ -333,6 +336,8 @@ fn filling_allocates_nothing() {
                 evaluation.fill(0, &mut batch);
             }
         };
+        let meeting = std::sync::Barrier::new(2);
+        rayon::join(|| meeting.wait(), || meeting.wait());
         run(0..10);
         let before = ALLOCATIONS.load(Ordering::Relaxed);
         run(10..200);
