@@ -1,6 +1,6 @@
 //! `tagwalk tune`: finds the tile sizes that are fastest on a GPU, and keeps them for every later run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -125,7 +125,7 @@ fn keep(path: &Path, gpu: &Gpu, network: &str, batch: usize, choice: &Choice) ->
     cache.write(path)
 }
 
-fn show(path: &PathBuf, as_json: bool) -> Result<Outcome> {
+fn show(path: &Path, as_json: bool) -> Result<Outcome> {
     let (cache, note) = Cache::read(path);
     if let Some(note) = note {
         print::note(note);
