@@ -17,7 +17,9 @@ use tagwalk::kernels::gpu::{Dispatch, Limits};
 use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::pack_weights::PackWeights;
 use tagwalk::kernels::sgd::Sgd;
+use tagwalk::kernels::tiles::ROOMS;
 use tagwalk::kernels::{Access, Choice, Family, Kernel, shaders};
+use tagwalk::measure::tune::candidates;
 use tagwalk::network::family::member;
 use tagwalk::plan::{Settings, training};
 use tagwalk::tensor::DType;
@@ -166,6 +168,25 @@ fn every_dispatch_fits_its_shader_within_webgpus_limits() {
     }
     let table: BTreeSet<&str> = shaders::TABLE.iter().map(|(name, _)| *name).collect();
     assert_eq!(seen, table, "shaders that no kernel uses");
+}
+
+/// The same of everything that tuning tries.
+#[test]
+fn every_candidate_fits_its_shader_within_webgpus_limits() {
+    for room in ROOMS {
+        for candidate in candidates::of(room) {
+            let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
+            let kernels: Vec<Box<dyn Kernel>> = match room {
+                "conv_forward" => ConvForward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
+                _ => ConvBackward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
+            };
+            for kernel in &kernels {
+                for dispatch in kernel.dispatches(&Limits::WEBGPU).iter().filter(|d| d.shader.starts_with(room)) {
+                    check(&**kernel, dispatch, &Limits::WEBGPU);
+                }
+            }
+        }
+    }
 }
 
 #[test]

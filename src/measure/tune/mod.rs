@@ -20,8 +20,6 @@ use trial::Trial;
 
 /// A winner takes at most this share of the untuned time: less of a gain is not told from noise.
 const GAIN: f64 = 0.97;
-/// Turns that a winner and the untuned shaders take.
-const TURNS: usize = 7;
 /// How many of the fastest get those turns.
 const FINALISTS: usize = 3;
 /// Operations of a call that software Vulkan takes no longer than some hundredths of a second for.
@@ -100,18 +98,17 @@ impl Room<'_> {
         let Some((first, others)) = all.split_first() else { return Ok(None) };
         let mut untuned = self.trial(first)?;
         let expected = untuned.results()?;
-        let least = untuned.least()?;
         let mut faster: Vec<(f64, &Candidate)> = Vec::new();
         for (i, candidate) in others.iter().enumerate() {
             if Instant::now() > until {
                 watch(Event::Untried { room, candidates: others.len() - i });
                 break;
             }
-            match self.timed(candidate, &expected) {
-                Ok(seconds) => {
-                    watch(Event::Timed { room, candidate, seconds, untuned: least });
-                    if seconds < GAIN * least {
-                        faster.push((seconds, candidate));
+            match self.timed(candidate, &mut untuned, &expected) {
+                Ok([seconds, untuned]) => {
+                    watch(Event::Timed { room, candidate, seconds, untuned });
+                    if seconds < GAIN * untuned {
+                        faster.push((seconds / untuned, candidate));
                     }
                 }
                 Err(why) => watch(Event::Rejected { room, candidate, why }),
@@ -130,10 +127,12 @@ impl Room<'_> {
         Ok(None)
     }
 
-    /// Seconds, where it leaves what the untuned shaders leave; else what is wrong with it.
-    fn timed(&self, candidate: &Candidate, expected: &[Vec<f32>]) -> std::result::Result<f64, String> {
+    /// Seconds of its fastest run and of the untuned shaders' (what disturbs a run only ever lengthens
+    /// it), where it leaves what they leave; else what is wrong with it.
+    fn timed(&self, candidate: &Candidate, untuned: &mut Trial, expected: &[Vec<f32>]) -> std::result::Result<[f64; 2], String> {
         let mut trial = self.trial(candidate).map_err(|e| e.what)?;
-        let seconds = trial.least().map_err(|e| e.what)?;
+        let turns = trial.in_turn(untuned).map_err(|e| e.what)?;
+        let least = [0, 1].map(|who| turns.iter().map(|turn| turn[who]).fold(f64::INFINITY, f64::min));
         let results = trial.results().map_err(|e| e.what)?;
         let error = results
             .iter()
@@ -141,7 +140,7 @@ impl Room<'_> {
             .map(|(a, b)| apart(a, b))
             .fold(0.0, |most: f64, e| if e > most || e.is_nan() { e } else { most });
         // Not-a-number never holds.
-        if error <= BOUND { Ok(seconds) } else { Err(format!("computes something else: relative error {error:.1e}")) }
+        if error <= BOUND { Ok(least) } else { Err(format!("computes something else: relative error {error:.1e}")) }
     }
 
     /// The share of the untuned time that it takes in turn with it, where the reference agrees.
@@ -152,13 +151,10 @@ impl Room<'_> {
             return Err(format!("is wrong against the reference: {}, relative error {:.1e}", wrong.what, wrong.error));
         }
         let mut trial = self.trial(candidate).map_err(|e| e.what)?;
-        let mut shares = Vec::with_capacity(TURNS);
-        for _ in 0..TURNS {
-            let (own, other) = (trial.run().map_err(|e| e.what)?, untuned.run().map_err(|e| e.what)?);
-            shares.push(own / other);
-        }
+        let turns = trial.in_turn(untuned).map_err(|e| e.what)?;
+        let mut shares: Vec<f64> = turns.iter().map(|[own, other]| own / other).collect();
         shares.sort_by(f64::total_cmp);
-        let share = shares[TURNS / 2];
+        let share = shares[shares.len() / 2];
         if share <= GAIN { Ok(share) } else { Err(format!("takes {share:.2} of the untuned time in turn with it")) }
     }
 }

@@ -21,6 +21,9 @@ const LEVELS: [f32; 3] = [-1.0, 0.5, 1.0];
 /// Numbers before they repeat: a prime, so that no channel always gets the same.
 const PERIOD: usize = 65_521;
 
+const FEWEST_TURNS: usize = 5;
+const MOST_TURNS: usize = 25;
+
 pub struct Trial {
     program: Box<dyn Program>,
     compared: Vec<TensorId>,
@@ -53,17 +56,14 @@ impl Trial {
         Ok(begin.elapsed().as_secs_f64())
     }
 
-    /// Seconds of the fastest of a few runs: what disturbs a run only ever lengthens it.
-    pub fn least(&mut self) -> Result<f64> {
-        const ENOUGH: Duration = Duration::from_millis(60);
-        let (begin, mut least) = (Instant::now(), f64::INFINITY);
-        for run in 0..30 {
-            if run >= 3 && begin.elapsed() > ENOUGH {
-                break;
-            }
-            least = least.min(self.run()?);
+    /// Seconds of runs in turn with another's, the other's beside: whatever slows the machine down slows both.
+    pub fn in_turn(&mut self, other: &mut Trial) -> Result<Vec<[f64; 2]>> {
+        const ENOUGH: Duration = Duration::from_millis(150);
+        let (begin, mut turns) = (Instant::now(), Vec::new());
+        while turns.len() < FEWEST_TURNS || (turns.len() < MOST_TURNS && begin.elapsed() < ENOUGH) {
+            turns.push([self.run()?, other.run()?]);
         }
-        Ok(least)
+        Ok(turns)
     }
 
     /// What the runs wrote, one list a compared operand.
