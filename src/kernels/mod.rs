@@ -16,14 +16,15 @@ pub mod cpu;
 pub mod dense_backward;
 pub mod dense_forward;
 pub mod gpu;
+pub mod jobs;
 pub mod loss;
 pub mod pack_weights;
 pub mod pooling;
 pub mod products;
+pub mod reader;
 pub mod reference;
 pub mod sgd;
 pub mod shaders;
-pub mod tile_inputs;
 pub mod tiles;
 pub mod winograd;
 

@@ -3,12 +3,11 @@
 
 use std::ops::Range;
 
-use crate::kernels::blocks::Reader;
 use crate::kernels::conv::{Conv, norm};
 use crate::kernels::cpu::{Shared, whole_lines};
 use crate::kernels::products::Simd;
-use crate::kernels::tile_inputs::TileInputs;
-use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, input_gradient};
+use crate::kernels::reader::Reader;
+use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, TileInputs, input_gradient};
 use crate::network::MOST_FIRST_TAPS;
 
 pub struct Below<'a, 'b> {

@@ -6,9 +6,10 @@ use rayon::prelude::*;
 use super::below::Below;
 use super::dz::{Dz, Owned, Slab, spread_rows};
 use super::{Arguments, ConvBackward, Source};
-use crate::kernels::blocks::{Cut, Reader, gather};
+use crate::kernels::blocks::{Cut, gather};
 use crate::kernels::conv::Conv;
 use crate::kernels::products::{Product, Simd, Work, product};
+use crate::kernels::reader::Reader;
 
 pub fn tiles(kernel: &ConvBackward) -> usize {
     Cut::of(&kernel.conv).jobs

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::below::Below;
 use super::dz::Dz;
 use super::{Arguments, ConvBackward};
-use crate::kernels::blocks::Reader;
 use crate::kernels::conv::Conv;
 use crate::kernels::products::{Product, Simd, Work, heights, product};
+use crate::kernels::reader::Reader;
 use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, output_gradient, transform_inputs, transform_weight_gradient};
 
 pub fn tiles(kernel: &ConvBackward) -> usize {

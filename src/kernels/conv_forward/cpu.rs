@@ -5,10 +5,11 @@ use rayon::prelude::*;
 
 use super::statistics::Statistics;
 use super::{Arguments, ConvForward, Places};
-use crate::kernels::blocks::{Block, Cut, Reader, gather};
+use crate::kernels::blocks::{Block, Cut, gather};
 use crate::kernels::cpu::Shared;
 use crate::kernels::pooling::replaces;
 use crate::kernels::products::{Product, Simd, Work, product};
+use crate::kernels::reader::Reader;
 
 pub fn tiles(kernel: &ConvForward) -> usize {
     Cut::of(&kernel.conv).jobs

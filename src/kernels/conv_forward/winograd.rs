@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use super::statistics::Statistics;
 use super::{Arguments, ConvForward, Places};
-use crate::kernels::blocks::Reader;
 use crate::kernels::cpu::{Shared, whole_lines};
 use crate::kernels::products::{Product, Simd, Work, heights, product};
+use crate::kernels::reader::Reader;
 use crate::kernels::winograd::{Block, Cut, PRODUCTS, output, transform_inputs};
 
 pub fn tiles(kernel: &ConvForward) -> usize {

@@ -1,10 +1,11 @@
-//! What a tile of [`winograd`](super::winograd) reads: five input positions of one clip, a vector of
-//! channels at a time, through batch norm and ReLU of the layer below.
+//! What a tile reads: five input positions of one clip, a vector of channels at a time, through batch
+//! norm and ReLU of the layer below; and V, which is made of them.
 
-use super::blocks::Reader;
-use super::conv::{Conv, norm};
-use super::products::Simd;
-use super::winograd::PRODUCTS;
+use super::matrices::input;
+use super::{Block, Cut, PRODUCTS};
+use crate::kernels::conv::{Conv, norm};
+use crate::kernels::products::Simd;
+use crate::kernels::reader::Reader;
 use crate::network::MOST_FIRST_TAPS;
 
 /// The five inputs from position `first` on; those in the padding read 0.
@@ -93,6 +94,34 @@ impl<'a, 'b> TileInputs<'a, 'b> {
         unsafe {
             let zero = S::splat(0.0);
             if self.at[k].is_some() { S::max(self.normed::<S>(k, from, n), zero) } else { zero }
+        }
+    }
+}
+
+/// V = Bᵀ a `[product, tile, cin]` of a block's tiles.
+///
+/// # Safety
+/// The processor has `S`'s instructions; `v` has room for them.
+#[inline(always)]
+pub unsafe fn transform_inputs<S: Simd>(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, v: &mut [f32]) {
+    let c = conv.cin;
+    let plane = block.rows() * c;
+    assert!(v.len() >= PRODUCTS * plane);
+    for row in 0..block.rows() {
+        let (clip, tile) = block.place(row);
+        let inputs = TileInputs::new(reader, conv, clip, cut.input(conv, tile));
+        for from in (0..c).step_by(S::LANES) {
+            let n = S::LANES.min(c - from);
+            // SAFETY: the caller's promise; these are channels of `row`.
+            unsafe {
+                let mut d = [S::splat(0.0); PRODUCTS];
+                for (k, d) in d.iter_mut().enumerate() {
+                    *d = inputs.activation::<S>(k, from, n);
+                }
+                for (i, value) in input::<S>(d).into_iter().enumerate() {
+                    S::store_some(v.as_mut_ptr().add(i * plane + row * c + from), value, n);
+                }
+            }
         }
     }
 }
