@@ -242,6 +242,44 @@ fn what_should_be_known_before_waiting_is_said() {
     assert!(!dry.exists());
 }
 
+#[test]
+fn a_run_with_nothing_to_learn_from_is_refused() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    let bare = ["--remove", "1", "--steps", "3"];
+    let none = [&bare[..], &["--mode", "none"]].concat();
+    fails(&train(&data, &run, &none), 2, &["has no song to train on", "--untagged"]);
+    let zeros = [&none[..], &["--untagged", "zeros"]].concat();
+    fails(&train(&data, &run, &zeros), 2, &["there is nothing to learn", "tagwalk info"]);
+    assert!(!run.exists());
+    // Tags can be borrowed from songs that are not trained on.
+    succeeds(&train(&data, &run, &[&bare[..], &["--lend", "all"]].concat()));
+}
+
+#[test]
+fn every_checkpoint_is_kept_where_that_is_asked_for() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    succeeds(&train(&data, &run, &["--steps", "5", "--checkpoint-steps", "2", "--keep"]));
+    let read = |name: &str| Checkpoint::<Value>::read(&run.join(name)).unwrap();
+    for steps in [2, 4, 5] {
+        assert_eq!(read(&files::kept(steps)).position.steps, steps);
+    }
+    assert!(read(&files::kept(5)) == read(files::LAST) && read(&files::kept(4)).weights != read(files::LAST).weights);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn results_that_cannot_be_written_are_an_error() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut command = tagwalk(&train(&data, &run, &["--steps", "5", "--json"]));
+    let output = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("No space left"), "{said}");
+}
+
 /// Tags are frequencies, so a network that learns tells the tags of songs it has not heard, though a
 /// third of the training songs have none.
 #[test]

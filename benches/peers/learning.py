@@ -1,10 +1,11 @@
 """Does tagwalk learn what PyTorch learns? The same weights, batches and rates, computed twice.
 
-    learning.py losses BATCHES DATASET METRICS       200 steps: losses of tagwalk, PyTorch float32 and float64
+    learning.py losses BATCHES DATASET RUN           200 steps: losses of tagwalk, PyTorch float32 and float64
     learning.py train BATCHES DATASET OUT.npy        PyTorch trains all steps; its probabilities of the test songs
     learning.py compare TABLE                        rows `seed, PyTorch.npy, tagwalk.npy, truth.npy`: paired AUC
 
-BATCHES is what `tagwalk batches` wrote, DATASET what `tagwalk prepare` made, METRICS a run's metrics.jsonl.
+BATCHES is what `tagwalk batches` wrote, DATASET what `tagwalk prepare` made, RUN a run's folder with all its
+checkpoints (`tagwalk train --checkpoint-steps 5 --keep`).
 """
 
 import json
@@ -70,17 +71,22 @@ class Batches:
         return torch.from_numpy(clips).to(dtype) / 32768, mask, labels
 
 
-def train(batches, steps, dtype, note=lambda *_: None):
-    """Trains from the given weights; the network and [step, 2] losses, own and propagated."""
+def train(batches, steps, dtype, note=lambda *_: None, state=None):
+    """Trains over the range `steps` from the given weights, or from `state`, a checkpoint's tensors with
+    its momenta; the network and [step, 2] losses, own and propagated."""
     net = SampleCNN(batches.network)
-    missing = net.load_state_dict(batches.initial, strict=False)
+    weights = {name: tensor for name, tensor in (state or batches.initial).items() if not name.startswith("momentum.")}
+    missing = net.load_state_dict(weights, strict=False)
     assert not missing.unexpected_keys and all("num_batches" in key for key in missing.missing_keys), missing
     net.to(dtype).train()
     momentum = batches.config["train"]["schedule"]["momentum"]
     weight = batches.config["settings"]["lambda"]
     optimizer = torch.optim.SGD(net.parameters(), lr=0.0, momentum=momentum, nesterov=True)
+    if state:
+        for name, parameter in net.named_parameters():
+            optimizer.state[parameter]["momentum_buffer"] = state[f"momentum.{name}"].to(dtype)
     seen = []
-    for at in range(steps):
+    for at in steps:
         for group in optimizer.param_groups:
             group["lr"] = float(np.float32(batches.rates[at]))
         wave, mask, (own, propagated, weights) = batches.step(at, dtype)
@@ -117,23 +123,50 @@ def auc(scores, truth):
     return float(np.mean(each))
 
 
-def compare_losses(folder, data, metrics, steps=200):
-    batches = Batches(folder, Dataset(data))
-    with open(metrics) as file:
+def compare_losses(folder, data, run, steps=200):
+    batches, run = Batches(folder, Dataset(data)), pathlib.Path(run)
+    with open(run / "metrics.jsonl") as file:
         lines = [json.loads(line) for line in file]
     ours = np.array([(line["own"], line["propagated"]) for line in lines if line.get("kind") == "step"])[:steps]
-    assert len(ours) == steps, f"{metrics} has {len(ours)} steps"
+    assert len(ours) == steps, f"{run} has {len(ours)} steps"
     weight = batches.config["settings"]["lambda"]
     total = lambda parts: parts[:, 0] + weight * parts[:, 1]
-    exact = total(train(batches, steps, torch.float64)[1])
-    error = {"tagwalk": np.abs(total(ours) - exact) / exact}
+    stretches = compare_stretches(batches, run, total(ours), total)
+    return compare_whole(batches, total(ours), total) and stretches
+
+
+def compare_stretches(batches, run, ours, total):
+    """From each of tagwalk's own checkpoints to the next, PyTorch makes the same steps: all losses are
+    compared, and no rounding has more than a few steps to grow."""
+    kept = sorted(int(path.stem.removeprefix("step-")) for path in run.glob("step-*.safetensors"))
+    ends = [at for at in kept if 0 < at < len(ours)] + [len(ours)]
+    errors = {"tagwalk": [], "pytorch_f32": []}
+    for begin, end in zip([0] + ends[:-1], ends):
+        state = load_file(run / f"step-{begin}.safetensors") if begin else None
+        exact, single = (total(train(batches, range(begin, end), dtype, state=state)[1]) for dtype in (torch.float64, torch.float32))
+        errors["tagwalk"].append(np.abs(ours[begin:end] - exact) / exact)
+        errors["pytorch_f32"].append(np.abs(single - exact) / exact)
+    length = max(len(error) for error in errors["tagwalk"])
+    # The largest error of the n-th loss after a checkpoint.
+    table = {name: [float(max(e[n] for e in all if n < len(e))) for n in range(length)] for name, all in errors.items()}
+    worst = max(own / max(4 * peer, 1e-6) for own, peer in zip(table["tagwalk"], table["pytorch_f32"]))
+    print(json.dumps({"stretches": len(ends), "largest_relative_error_by_steps_since": table, "of_bound": worst}))
+    print(f"from checkpoint to checkpoint: {worst:.2f} of the bound, 4 times PyTorch float32's error", file=sys.stderr)
+    return worst <= 1
+
+
+def compare_whole(batches, ours, total):
+    """The whole way from the same initial weights."""
+    steps = len(ours)
+    exact = total(train(batches, range(steps), torch.float64)[1])
+    error = {"tagwalk": np.abs(ours - exact) / exact}
     # PyTorch in float32 as it is, and twice with initial weights off by a rounding.
     given = batches.initial
     for replica in range(3):
         torch.manual_seed(replica)
         off = lambda t: t * (1 + torch.empty_like(t).uniform_(-(2.0**-24), 2.0**-24)) if replica and t.is_floating_point() else t
         batches.initial = {name: off(tensor) for name, tensor in given.items()}
-        error[f"pytorch_f32_{replica}"] = np.abs(total(train(batches, steps, torch.float32)[1]) - exact) / exact
+        error[f"pytorch_f32_{replica}"] = np.abs(total(train(batches, range(steps), torch.float32)[1]) - exact) / exact
     table = [{"steps": n, **{name: float(e[:n].max()) for name, e in error.items()}} for n in (1, 2, 10, 50, 100, 150, 200) if n <= steps]
     parted = {name: int(np.argmax(e > 1e-5)) + 1 if (e > 1e-5).any() else None for name, e in error.items()}
     print(json.dumps({"reference": f"PyTorch {torch.__version__} float64", "largest_relative_error": table,
@@ -175,7 +208,7 @@ def main():
         batches = Batches(rest[0], dataset)
         steps = len(batches.rates)
         say = lambda at, own, lent: (at + 1) % 100 or print(f"step {at + 1}: own {own:.4f}, propagated {lent:.4f}", file=sys.stderr)
-        net, _ = train(batches, steps, torch.float32, say)
+        net, _ = train(batches, range(steps), torch.float32, say)
         np.save(rest[2], probabilities(net, dataset))
         songs = dataset.test_songs()
         np.save(pathlib.Path(rest[2]).with_name("truth.npy"), dataset.tags[songs])

@@ -23,9 +23,10 @@ export GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=687194
 # The paper's rate: at a larger one the rounding of a few steps is all that is seen.
 echo "losses of 200 steps" >&2
 rm -rf "$out/losses" "$out/losses-batches"
-"$tagwalk" train "$data" --out "$out/losses" $flags --rate 0.01 --steps 200 --seed 0 --device cpu --quiet
+"$tagwalk" train "$data" --out "$out/losses" $flags --rate 0.01 --steps 200 --seed 0 --device cpu --quiet \
+    --checkpoint-steps 5 --keep
 "$tagwalk" batches "$data" --out "$out/losses-batches" $flags --rate 0.01 --steps 200 --seed 0
-"$python" "$here/learning.py" losses "$out/losses-batches" "$data" "$out/losses/metrics.jsonl" | tee "$out/losses.json"
+"$python" "$here/learning.py" losses "$out/losses-batches" "$data" "$out/losses" | tee "$out/losses.json"
 
 table=$out/runs.tsv
 : >"$table"

@@ -34,6 +34,9 @@ pub struct Args {
     /// Minutes between checkpoints
     #[arg(long, default_value_t = 5.0, value_name = "MINUTES")]
     pub checkpoint_minutes: f64,
+    /// Keep every checkpoint, as step-N.safetensors in the run's folder, not only the best and the last
+    #[arg(long)]
+    pub keep: bool,
     /// Print what would be trained, and end
     #[arg(long)]
     pub dry_run: bool,
@@ -83,7 +86,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     if !(args.checkpoint_minutes > 0.0 && args.checkpoint_minutes < 1e6) {
         return Err(Error::usage("--checkpoint-minutes", "must be greater than 0"));
     }
-    let cadence = Cadence { every: Duration::from_secs_f64(args.checkpoint_minutes * 60.0), steps: args.checkpoint_steps };
+    let every = Duration::from_secs_f64(args.checkpoint_minutes * 60.0);
+    let cadence = Cadence { every, steps: args.checkpoint_steps, keep: args.keep };
     let folder = match (&args.dataset, args.resume) {
         (Some(folder), _) => folder.clone(),
         (None, true) => Config::read(&args.out)?.dataset,

@@ -29,7 +29,7 @@ pub fn run(
     songs: &[usize],
     watch: &mut dyn FnMut(Event),
 ) -> Result<Trial> {
-    let cadence = Cadence { every: std::time::Duration::from_secs(300), steps: 0 };
+    let cadence = Cadence { every: std::time::Duration::from_secs(300), steps: 0, keep: false };
     let settings = config.settings.clone();
     let mut session = Session::begin(folder, config, dataset, device, threads, cadence)?;
     let trained_on = session.trainer.stage().songs().len();

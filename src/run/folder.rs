@@ -82,6 +82,16 @@ impl Run {
         checkpoint.write(&self.folder.join(files::LAST))
     }
 
+    /// Keeps the checkpoint just written under a name of its own, whatever replaces it.
+    pub fn keep_last(&self, steps: u64) -> Result<()> {
+        let (last, kept) = (self.folder.join(files::LAST), self.folder.join(files::kept(steps)));
+        // A run resumed from before it has written the same file again.
+        let _ = fs::remove_file(&kept);
+        fs::hard_link(&last, &kept)
+            .or_else(|_| fs::copy(&last, &kept).map(drop))
+            .map_err(|e| Error::io(&kept, "cannot keep this checkpoint", e))
+    }
+
     /// Replaces `best.safetensors`; `notes` (epoch, loss) go into its metadata.
     pub fn save_best(&self, weights: &Weights, notes: &[(&str, String)]) -> Result<()> {
         weights.write(&self.folder.join(files::BEST), notes)

@@ -6,6 +6,7 @@
 //! | `metrics.jsonl` | a line a step and an epoch, appended |
 //! | `best.safetensors` | weights and running statistics of the best epoch, with vocabulary, sample rate and network: all that tagging needs |
 //! | `last.safetensors` | the same at the last checkpoint, with momenta and position: all that `--resume` needs |
+//! | `step-N.safetensors` | the checkpoint after step N, where a run keeps them all |
 //! | `lock` | held while a run is training here |
 
 pub mod checkpoint;
@@ -26,4 +27,9 @@ pub mod files {
     pub const BEST: &str = "best.safetensors";
     pub const LAST: &str = "last.safetensors";
     pub const LOCK: &str = "lock";
+
+    /// The checkpoint after so many steps.
+    pub fn kept(steps: u64) -> String {
+        format!("step-{steps}.safetensors")
+    }
 }

@@ -26,6 +26,8 @@ pub struct Cadence {
     pub every: Duration,
     /// After so many steps of the run; 0: by time only.
     pub steps: u64,
+    /// Whether each is kept, as [`files::kept`] names it, beside being the last.
+    pub keep: bool,
 }
 
 /// What a session tells whoever watches.
@@ -316,7 +318,8 @@ impl<'a> Session<'a> {
             schedule: self.memory.clone(),
         };
         let (weights, momenta) = (self.trainer.weights(&self.config)?, self.trainer.momenta()?);
-        self.folder.save_last(&Checkpoint { weights, momenta, position })
+        self.folder.save_last(&Checkpoint { weights, momenta, position })?;
+        if self.cadence.keep { self.folder.keep_last(self.place.steps) } else { Ok(()) }
     }
 }
 
