@@ -36,7 +36,7 @@ fn collection() -> tempfile::TempDir {
         wav(&at.join(format!("audio/album {}/söng-{s}.wav", s % 9)), 50 + s);
         tags += &format!("album {}/söng-{s}.wav\t{}\n", s % 9, if s % 3 == 0 { "rare" } else { "common" });
     }
-    (0..5).for_each(|s| tags += &format!("nowhere/lender-{s}.ogg\tcommon\n"));
+    (0..5).for_each(|s| tags += &format!("nowhere/lender-{s}.ogg\t{}\n", if s == 4 { "unheard" } else { "common" }));
     fs::write(at.join("tags.tsv"), tags).unwrap();
     fs::create_dir(at.join("playlists")).unwrap();
     fs::write(
@@ -115,10 +115,10 @@ fn what_was_made_is_what_was_given() {
     let out = collection.path().join("out");
     done(run(collection.path(), &out, &["--group-folder", "--group-split", "--seed", "3"]));
     let d = Dataset::open(&out).unwrap();
-    assert_eq!((d.songs(), d.vocabulary()), (125, &["common".to_string(), "rare".into()][..]));
+    assert_eq!((d.songs(), d.vocabulary()), (125, &["common".to_string(), "rare".into(), "unheard".into()][..]));
     let song = |name: &str| d.find(name).unwrap();
     assert_eq!(d.samples(song("album 1/söng-1.wav")), 22_050);
-    assert!(d.samples(song("lender-4")) == 0 && d.has_tag(song("lender-4"), 0));
+    assert!(d.samples(song("lender-4")) == 0 && d.has_tag(song("lender-4"), 2));
     let names = |p: usize| d.playlists().row(p).iter().map(|&s| d.name(s as usize)).collect::<Vec<_>>();
     assert_eq!(names(0), ["album 1/söng-1.wav", "nowhere/lender-0.ogg", "album 2/söng-2.wav"]);
     assert_eq!(names(1), ["album 4/söng-4.wav", "album 5/söng-5.wav"]);
@@ -274,6 +274,7 @@ fn nothing_outside_is_opened_and_bad_files_are_listed() {
     let plan = run(at, &at.join("never"), &["--dry-run", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
     assert_eq!((json["schema"].as_u64(), json["lend_only"].as_u64()), (Some(1), Some(5)));
+    assert_eq!((json["tags"].as_u64(), json["tags_without_audio"].as_u64()), (Some(3), Some(1)));
     assert!(!at.join("never").exists());
     let occupied = run(at, &at.join("outside"), &[]);
     assert_eq!(occupied.status.code(), Some(2));

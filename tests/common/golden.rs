@@ -166,6 +166,12 @@ impl Golden {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// The names of what is computed, not given.
+    pub fn results(&self) -> impl Iterator<Item = &str> {
+        let given = ["waveform", "tags.", "weights.", "dropout.", "before.", "eval.waveform"];
+        self.names().filter(move |name| !given.iter().any(|prefix| name.starts_with(prefix)))
+    }
+
     pub fn shape(&self, name: &str) -> &[usize] {
         &self.tensor(name).shape
     }
@@ -292,6 +298,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Whether it is of the tensor `name`.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.label.rsplit_once(' ').is_some_and(|(_, tensor)| tensor == name)
+    }
+
     /// Not-a-number never holds.
     pub fn holds(&self) -> bool {
         self.error <= self.bound
