@@ -34,14 +34,21 @@ fn seconds() -> Duration {
     number.unwrap_or_else(|| panic!("TAGWALK_FUZZ_SECONDS is {text:?}: not a number of seconds"))
 }
 
-/// Gives `valid` and changed copies of it to `reader`, the copies for [`seconds`]. A panic shows the bytes.
-pub fn mutate(valid: &[&[u8]], seed: u64, mut reader: impl FnMut(&[u8])) {
-    let (start, seconds) = (Instant::now(), seconds());
+/// Which changes are made: `TAGWALK_FUZZ_SEED`, else always the same ones.
+fn seed() -> u64 {
+    let Some(text) = std::env::var_os("TAGWALK_FUZZ_SEED") else { return 0 };
+    text.to_str().and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("TAGWALK_FUZZ_SEED is {text:?}: not a whole number"))
+}
+
+/// Gives `valid` and changed copies of it to `reader` number `name`, the copies for [`seconds`]. A panic
+/// shows the bytes.
+pub fn mutate(valid: &[&[u8]], name: u64, mut reader: impl FnMut(&[u8])) {
+    let (start, seconds, seed) = (Instant::now(), seconds(), seed());
     let before = peak_memory();
     valid.iter().for_each(|bytes| reader(bytes));
     let mut count = 0u64;
     while count == 0 || start.elapsed() < seconds {
-        let mut random = generator(seed, Purpose::Synthetic, [count, 0, 0]);
+        let mut random = generator(seed, Purpose::Synthetic, [name, count, 0]);
         let mut bytes = valid[random.random_range(0..valid.len())].to_vec();
         for _ in 0..random.random_range(1..8) {
             change(&mut bytes, valid, &mut random);
@@ -53,7 +60,7 @@ pub fn mutate(valid: &[&[u8]], seed: u64, mut reader: impl FnMut(&[u8])) {
         count += 1;
     }
     let grown = peak_memory().saturating_sub(before);
-    println!("reader {seed}: {count} files, {grown} KiB more memory at its peak");
+    println!("reader {name}, seed {seed}: {count} files, {grown} KiB more memory at its peak");
     assert!(grown < 256 << 10, "{count} files of a few KiB took {grown} KiB");
 }
 
