@@ -13,7 +13,7 @@ use tagwalk::dataset::write::Contents;
 use tagwalk::dataset::{Dataset, Manifest, Split};
 use tagwalk::format::npy::{Array, Header};
 use tagwalk::import::names::Names;
-use tagwalk::import::playlists::{self, Reading, aotm, m3u, pls};
+use tagwalk::import::playlists::{self, Entry, Reading, aotm, m3u, pls};
 use tagwalk::import::table::Rows;
 use tagwalk::import::tags::Tags;
 use tagwalk::import::text::Lines;
@@ -95,12 +95,12 @@ fn playlists_of_all_kinds() {
     let pls_seed = b"[playlist]\nFile1=Sample.mp3\nTitle1=x\nFile3=b.ogg\nfile2=\xe9.ogg\nNumberOfEntries=3\n".as_slice();
     let aotm_seed = br#"[{"mix_id":1,"category":null,"user":{"name":"a"},"playlist":[[["x","1"],"SO1"],[["x","2"],null]],"filtered_lists":[["SO1"],["SO3","SO4"]]},{"filtered_lists":[["SO5"]]}]"#.as_slice();
     assert_eq!(m3u::parse(&text::decode(m3u_seed)).unwrap().entries.len(), 3);
-    assert_eq!(pls::parse(&text::decode(pls_seed)).unwrap().entries[1].as_deref(), Some("é.ogg"));
-    for (seed, parse) in [(3, m3u::parse as fn(&str) -> _), (15, pls::parse)] {
-        mutate(&[m3u_seed, pls_seed], seed, |bytes| {
+    assert_eq!(pls::parse(&text::decode(pls_seed)).unwrap().entries[1], Some(Entry::path("é.ogg")));
+    for (name, parse) in [(3, m3u::parse as fn(&str) -> _), (30, pls::parse)] {
+        mutate(&[m3u_seed, pls_seed], name, |bytes| {
             for list in parse(&text::decode(bytes)).into_iter() {
-                for entry in list.entries.iter().flatten() {
-                    let _ = playlists::entry_path(entry);
+                for path in list.entries.iter().flatten().flat_map(|entry| &entry.paths) {
+                    let _ = playlists::entry_path(path);
                 }
             }
         });

@@ -19,8 +19,6 @@ use crate::experiment::comparison::{Comparison, compare};
 use crate::experiment::trial::{self, Trial};
 use crate::experiment::{Arm, arms};
 use crate::format::table::{Align, Table, figure};
-use crate::import::audio;
-use crate::import::playlists::Reading;
 use crate::import::prepare::{self, SplitBy};
 use crate::import::splits::Fractions;
 use crate::kernels::Choice;
@@ -140,15 +138,9 @@ fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Dataset> {
         audio: vec![data.join("audio")],
         tags: vec![data.join("tags.tsv")],
         playlists: vec![data.join("playlists")],
-        reading: Reading::default(),
-        songs: None,
-        id_column: None,
-        group_column: None,
         group_folder: true,
         split: Some(SplitBy::Chance { fractions, seed, grouped: false }),
-        top: None,
-        decode: audio::Options { rate: 22_050, start: 0.0, length: None },
-        force: false,
+        ..prepare::Options::default()
     };
     let stop: &AtomicBool = interrupt::flag();
     // A demo that was stopped begins anew, unlike a dataset of one's own.

@@ -46,7 +46,7 @@ fn is_shard(name: &str) -> bool {
 }
 
 /// Which side of the split a song is on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum Split {
     /// Neither trained on nor tested: lends its tags only.

@@ -62,7 +62,7 @@ pub fn clear(folder: &Path) -> Result<()> {
 }
 
 /// Where a song's audio lies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     pub shard: u64,
     /// First sample: even, so that two samples share a 32-bit word on a GPU.
@@ -121,6 +121,12 @@ impl Writer {
             self.shards += 1;
         }
         Ok(())
+    }
+
+    /// Ends with the audio alone, which is then no dataset; gives the names of the shards.
+    pub fn end(mut self) -> Result<Vec<String>> {
+        self.end_shard()?;
+        Ok((0..self.shards).map(shard_name).collect())
     }
 
     /// Writes everything else, the manifest last. `places` is as long as the songs, or shorter

@@ -130,16 +130,21 @@ fn fold(name: &str) -> String {
     name.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
-/// Without the extension.
-fn bare(path: &str) -> &str {
+/// What 7digital's previews (`123.clip.mp3`) and Jamendo's small files (`215.low.mp3`) have before the extension.
+const MARKS: [&str; 2] = [".clip", ".low"];
+
+/// Without the extension, and without a mark before it.
+pub fn bare(path: &str) -> &str {
     let file = path.rfind('/').map_or(0, |i| i + 1);
-    match path[file..].rfind('.') {
+    let bare = match path[file..].rfind('.') {
         Some(dot) if dot > 0 => &path[..file + dot],
-        _ => path,
-    }
+        _ => return path,
+    };
+    let unmarked = MARKS.iter().find_map(|mark| bare.strip_suffix(mark));
+    unmarked.filter(|name| name.len() > file).unwrap_or(bare)
 }
 
-fn stem(path: &str) -> &str {
+pub fn stem(path: &str) -> &str {
     let bare = bare(path);
     bare.rsplit('/').next().unwrap_or(bare)
 }
@@ -165,5 +170,13 @@ mod tests {
         assert_eq!(names.find("ONE.ogg"), Found::Several);
         assert_eq!(names.find("../../etc/passwd"), Found::Nothing);
         assert_eq!(names.find(""), Found::Nothing);
+    }
+
+    #[test]
+    fn marks_before_the_extension() {
+        let names = Names::new(["8/9/8947470.clip.mp3", "15/215.low.mp3", ".clip.mp3"].map(String::from).to_vec());
+        for (name, song) in [("8947470", 0), ("8/9/8947470.npy", 0), ("15/215.mp3", 1), (".clip", 2)] {
+            assert_eq!(names.find(name), Found::Likeness(song), "{name}");
+        }
     }
 }

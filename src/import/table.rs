@@ -15,6 +15,8 @@ pub struct Rows<R> {
     first: Vec<String>,
     /// The first row is no header and has yet to be given.
     pending: bool,
+    /// Rows may go on past the header's end: MTG-Jamendo writes a cell for each tag under its last one.
+    open_ended: bool,
 }
 
 impl Rows<std::io::BufReader<std::fs::File>> {
@@ -32,7 +34,8 @@ impl<R: BufRead> Rows<R> {
             if !line.trim().is_empty() {
                 let delimiter = if line.contains('\t') || !line.contains(',') { '\t' } else { ',' };
                 let first = cells(&line, delimiter);
-                return Ok(Rows { lines, delimiter, first, pending: true });
+                let open_ended = first[0] == "TRACK_ID" && first.last().is_some_and(|last| last == "TAGS");
+                return Ok(Rows { lines, delimiter, first, pending: true, open_ended });
             }
         }
     }
@@ -42,12 +45,17 @@ impl<R: BufRead> Rows<R> {
         &self.first
     }
 
+    /// Whether rows go on past the header's end, with a tag in each cell from its last one on.
+    pub fn is_open_ended(&self) -> bool {
+        self.open_ended
+    }
+
     /// Says that the first row is a header: rows begin after it.
     pub fn skip_header(&mut self) {
         self.pending = false;
     }
 
-    /// The next row that is not blank. It has as many cells as the first.
+    /// The next row that is not blank. It has as many cells as the first, or more where that is open-ended.
     pub fn row(&mut self) -> Result<Option<Vec<String>>> {
         if std::mem::take(&mut self.pending) {
             return Ok(Some(self.first.clone()));
@@ -57,12 +65,17 @@ impl<R: BufRead> Rows<R> {
                 continue;
             }
             let row = cells(&line, self.delimiter);
-            if row.len() != self.first.len() {
+            if row.len() < self.first.len() || row.len() > self.first.len() && !self.open_ended {
                 return Err(self.wrong(format!("has {} cells, the first line has {}", row.len(), self.first.len())));
             }
             return Ok(Some(row));
         }
         Ok(None)
+    }
+
+    /// The file, as counts name it.
+    pub fn place(&self) -> String {
+        super::counts::file_name(self.lines.place())
     }
 
     /// An error about the row that came last.

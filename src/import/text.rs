@@ -33,18 +33,30 @@ pub fn decode(bytes: &[u8]) -> String {
 
 /// A small text file, whole.
 pub fn read(path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(|e| Error::io(path, "cannot open", e))?;
-    let mut bytes = Vec::new();
-    file.take(WHOLE + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, "cannot read", e))?;
-    if bytes.len() as u64 > WHOLE {
-        return Err(Error::input(path, format!("is larger than {} MiB", WHOLE >> 20)));
-    }
+    let bytes = bytes(path, WHOLE)?;
     check(path, &bytes)?;
     Ok(decode(&bytes))
 }
 
+/// A file of at most `limit` bytes, whole.
+pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let bytes = beginning(path, limit as usize + 1)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::input(path, format!("is larger than {} MiB", limit >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// A file's first bytes, as many as asked for or as there are.
+pub fn beginning(path: &Path, bytes: usize) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(|e| Error::io(path, "cannot open", e))?;
+    let mut start = Vec::new();
+    file.take(bytes as u64).read_to_end(&mut start).map_err(|e| Error::io(path, "cannot read", e))?;
+    Ok(start)
+}
+
 /// Refuses what is text in none of the encodings read here.
-fn check(path: &Path, start: &[u8]) -> Result<()> {
+pub fn check(path: &Path, start: &[u8]) -> Result<()> {
     if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
         return Err(Error::input(path, "is UTF-16").help("Save it as UTF-8, for example: iconv -f UTF-16 -t UTF-8 OLD > NEW."));
     }
@@ -75,6 +87,11 @@ impl<R: BufRead> Lines<R> {
         let start = reader.fill_buf().map_err(|e| Error::io(place, "cannot read", e))?;
         check(place, start)?;
         Ok(Lines { place: place.to_path_buf(), reader, number: 0, bytes: Vec::new() })
+    }
+
+    /// What errors name.
+    pub fn place(&self) -> &Path {
+        &self.place
     }
 
     /// The number of the line that came last.

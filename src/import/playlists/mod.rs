@@ -3,7 +3,9 @@
 
 pub mod aotm;
 pub mod m3u;
+pub mod mpd;
 pub mod pls;
+pub mod xspf;
 
 use std::path::{Path, PathBuf};
 
@@ -11,17 +13,64 @@ use super::text;
 use crate::error::{Error, Result};
 
 /// Extensions of playlists that are looked for in a folder.
-pub const EXTENSIONS: [&str; 3] = ["m3u", "m3u8", "pls"];
+pub const EXTENSIONS: [&str; 4] = ["m3u", "m3u8", "pls", "xspf"];
 
 /// A playlist as a file gives it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List {
     /// In order; `None` is a place whose song the file does not name.
-    pub entries: Vec<Option<String>>,
+    pub entries: Vec<Option<Entry>>,
+}
+
+/// What a file says of the song at a place. The first that leads to a song counts: ids, then paths, then
+/// artist and title.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Ids of other collections.
+    pub ids: Vec<String>,
+    /// Paths and `file:` URIs.
+    pub paths: Vec<String>,
+    pub title: Option<(String, String)>,
+}
+
+impl Entry {
+    pub fn path(path: impl Into<String>) -> Entry {
+        Entry { paths: vec![path.into()], ..Entry::default() }
+    }
+
+    pub fn id(id: impl Into<String>) -> Entry {
+        Entry { ids: vec![id.into()], ..Entry::default() }
+    }
+
+    /// What a person may know it by.
+    pub fn name(&self) -> String {
+        let title = || self.title.as_ref().map(|(artist, title)| format!("{artist} - {title}"));
+        self.paths.first().cloned().or_else(title).or_else(|| self.ids.first().cloned()).unwrap_or_default()
+    }
+}
+
+/// What came of reading a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    pub kind: Kind,
+    /// Playlists, as the file cuts them: a mix is one, whatever the reading.
+    pub lists: u64,
+    /// Places whose song the file does not name.
+    pub unnamed: u64,
+}
+
+/// Whose form a file has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// .m3u, .pls, .xspf: a file a playlist.
+    #[default]
+    Single,
+    ArtOfTheMix,
+    Spotify,
 }
 
 /// What becomes of a place whose song is not in the dataset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Reading {
     /// It is left out, and the songs around it become neighbours.
@@ -71,12 +120,12 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn gather(folder: &Path, all: &mut Vec<PathBuf>) -> Result<()> {
     let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
     let mut entries = entries.map_err(|e| Error::io(folder, "cannot read", e))?;
-    entries.sort_by_key(|entry| entry.file_name());
+    entries.sort_by_key(|entry| mpd::in_order(&entry.file_name().to_string_lossy()));
     for entry in entries {
         let kind = entry.file_type().map_err(|e| Error::io(entry.path(), "cannot read", e))?;
         if kind.is_dir() {
             gather(&entry.path(), all)?;
-        } else if kind.is_file() && EXTENSIONS.contains(&extension(&entry.path()).as_str()) {
+        } else if kind.is_file() && (EXTENSIONS.contains(&extension(&entry.path()).as_str()) || mpd::is_slice(&entry.path())) {
             all.push(entry.path());
         }
     }
@@ -88,22 +137,48 @@ fn extension(path: &Path) -> String {
 }
 
 /// Gives each playlist of a file to `take`, one after the other.
-pub fn read(path: &Path, reading: Reading, take: &mut dyn FnMut(List)) -> Result<()> {
+pub fn read(path: &Path, reading: Reading, take: &mut dyn FnMut(List)) -> Result<Read> {
     let list = match extension(path).as_str() {
         "m3u" | "m3u8" => m3u::parse(&text::read(path)?),
         "pls" => pls::parse(&text::read(path)?),
-        "json" => {
-            let file = std::fs::File::open(path).map_err(|e| Error::io(path, "cannot open", e))?;
-            let parsed = aotm::parse(std::io::BufReader::new(file), reading, take);
-            return parsed.map_err(|what| Error::input(path, what));
-        }
+        "xspf" => xspf::parse(&text::read(path)?),
+        "json" => return json(path, reading, take).map_err(|what| Error::input(path, what)),
         _ => {
             return Err(Error::input(path, "is no playlist this program knows")
-                .help("It reads .m3u, .m3u8, .pls and Art-of-the-Mix .json files (unpacked)."));
+                .help("It reads .m3u, .m3u8, .pls, .xspf, Art-of-the-Mix .json and mpd.slice .json files (unpacked)."));
         }
     };
-    take(list.map_err(|what| Error::input(path, what))?);
-    Ok(())
+    let list = list.map_err(|what| Error::input(path, what))?;
+    let unnamed = list.entries.iter().filter(|entry| entry.is_none()).count() as u64;
+    take(list);
+    Ok(Read { kind: Kind::Single, lists: 1, unnamed })
+}
+
+/// Whether a playlist may name its songs by artist and title.
+pub fn has_titles(path: &Path) -> Result<bool> {
+    Ok(match extension(path).as_str() {
+        "xspf" => true,
+        "json" => is_object(&text::beginning(path, 4096)?),
+        _ => false,
+    })
+}
+
+fn is_object(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    start.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// Art-of-the-Mix is an array, a slice of Spotify's an object.
+fn json(path: &Path, reading: Reading, take: &mut dyn FnMut(List)) -> std::result::Result<Read, String> {
+    let start = text::beginning(path, 4096).map_err(|e| e.what)?;
+    text::check(path, &start).map_err(|e| format!("{} ({})", e.what, e.help.unwrap_or_default()))?;
+    let mark = usize::from(start.starts_with(b"\xef\xbb\xbf")) * 3;
+    let mut file = std::io::BufReader::new(std::fs::File::open(path).map_err(|e| e.to_string())?);
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(mark as u64)).map_err(|e| e.to_string())?;
+    if is_object(&start) {
+        return mpd::parse(file, take);
+    }
+    aotm::parse(file, reading, take).map(|read| Read { kind: Kind::ArtOfTheMix, ..read })
 }
 
 /// The path that a playlist's entry means: a `file:` URI becomes its path, backslashes become `/`.

@@ -1,7 +1,7 @@
 //! PLS: INI style, `FileN=` keys in any order and case, ordered by N; the other keys are not needed,
 //! and `NumberOfEntries` is often wrong.
 
-use super::List;
+use super::{Entry, List};
 
 /// Reads a playlist's text; `Err` says what is wrong with it.
 pub fn parse(text: &str) -> Result<List, String> {
@@ -23,7 +23,7 @@ pub fn parse(text: &str) -> Result<List, String> {
         return Err("has no [playlist] section".into());
     }
     entries.sort_by_key(|entry| entry.0);
-    Ok(List { entries: entries.into_iter().map(|(_, path)| Some(path.to_string())).collect() })
+    Ok(List { entries: entries.into_iter().map(|(_, path)| Some(Entry::path(path))).collect() })
 }
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ mod tests {
     fn ordered_by_number() {
         let text = "[Playlist]\nfile10=c.mp3\nTitle10=File2=x\nFILE2=b=2.mp3\nFile0=a.mp3\nFile=no\nFileX=no\nNumberOfEntries=7\n[other]\nFile1=no\n";
         let entries = parse(text).unwrap().entries;
-        assert_eq!(entries, ["a.mp3", "b=2.mp3", "c.mp3"].map(|e| Some(e.to_string())));
+        assert_eq!(entries, ["a.mp3", "b=2.mp3", "c.mp3"].map(|e| Some(Entry::path(e))));
         assert!(parse("File1=a.mp3").is_err());
         assert!(parse("[playlist]\n").unwrap().entries.is_empty());
     }

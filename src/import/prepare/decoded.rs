@@ -187,7 +187,7 @@ fn write_wave(path: &Path, samples: &[i16]) -> std::io::Result<()> {
     file.sync_data()
 }
 
-fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, "cannot delete", e)),
         _ => Ok(()),

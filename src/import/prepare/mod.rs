@@ -1,106 +1,46 @@
 //! From what people have to a dataset folder: find the files, bring the tables together by name,
-//! decode (resumable), write.
+//! decode (resumable), write; or decode a share of the files on each of many machines, and join the parts.
 //!
-//! The result depends on the inputs alone: not on threads, interruptions, or where the files lie.
+//! The result depends on the inputs alone: not on threads, interruptions, parts, or where the files lie.
 
+mod catalogue;
+mod contents;
 mod decoded;
+mod describe;
 mod gather;
+mod join;
+mod options;
+mod part;
+mod report;
+mod resolve;
 mod scan;
+mod tracks;
 
-use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use serde::Serialize;
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::playlists::Reading;
-use super::splits::Fractions;
-use super::text::one_line;
-use super::{audio, playlists};
-use crate::dataset::{Split, manifest, write};
+use super::audio;
+use super::counts::Counts;
+use crate::dataset::{manifest, write};
 use crate::error::{Error, Result};
-use crate::format::atomic;
+use contents::Selected;
 use decoded::{Song, Unfinished};
-use gather::Gathered;
+use gather::{Gathered, Misses};
 
-/// Lists for people, beside the dataset's files and no part of it.
-pub const NOT_FOUND: &str = "not-found.tsv";
-pub const SKIPPED: &str = "skipped.tsv";
-
-/// What to prepare.
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub out: PathBuf,
-    pub audio: Vec<PathBuf>,
-    pub tags: Vec<PathBuf>,
-    pub playlists: Vec<PathBuf>,
-    pub reading: Reading,
-    /// A table of songs: groups and ids.
-    pub songs: Option<PathBuf>,
-    pub id_column: Option<String>,
-    pub group_column: Option<String>,
-    /// A song's first folder is its group.
-    pub group_folder: bool,
-    pub split: Option<SplitBy>,
-    /// Keep the most frequent tags only.
-    pub top: Option<usize>,
-    pub decode: audio::Options,
-    /// Make it again where a dataset of other options is.
-    pub force: bool,
-}
-
-#[derive(Clone, Debug)]
-pub enum SplitBy {
-    File(PathBuf),
-    Chance { fractions: Fractions, seed: u64, grouped: bool },
-}
+pub use join::join;
+pub use options::{Msd, Options, Others, PaperFiles, SplitBy};
+pub use part::{MadePart, Part, PartReport, prepare_part};
+pub use report::{NOT_FOUND, Report, SKIPPED, Skipped, write_skipped};
 
 /// How far it is.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     Decoded { done: usize, of: usize },
     Written { done: usize, of: usize },
-}
-
-/// A file that gave no audio.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    pub file: String,
-    pub why: String,
-}
-
-/// What was made, or would be.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    pub songs: usize,
-    pub songs_with_audio: usize,
-    pub songs_with_tags: usize,
-    /// Songs with tags and without audio.
-    pub lend_only: usize,
-    pub tags: usize,
-    /// Tags that no song with audio has: they can be lent, but neither heard nor measured.
-    pub tags_without_audio: usize,
-    pub playlists: usize,
-    pub groups: usize,
-    /// Groups with songs on two sides of the split.
-    pub groups_on_two_sides: usize,
-    pub train: usize,
-    pub valid: usize,
-    pub test: usize,
-    /// Of audio; 0 in a dry run.
-    pub seconds: f64,
-    /// Songs with samples beyond ±1, and how many samples were cut.
-    pub saturated_songs: u64,
-    pub saturated_samples: u64,
-    /// Files that could be used, with a remark.
-    pub notes: Vec<Skipped>,
-    pub skipped: Vec<Skipped>,
-    /// Names in tables and playlists that are no song of the dataset.
-    pub not_found: usize,
-    /// Ids of several songs; the first one in the table is meant.
-    pub shared_ids: usize,
 }
 
 /// What `prepare` came to.
@@ -110,202 +50,155 @@ pub enum Made {
     Already,
 }
 
+/// A file that was decoded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Decoded {
+    samples: u64,
+    /// Samples beyond int16 that were cut to it.
+    saturated: u64,
+    note: Option<String>,
+}
+
+/// What became of a file; `Err` says why it gave no audio.
+type Outcome = std::result::Result<Decoded, String>;
+
+/// What there is to work on.
+struct Inputs {
+    files: Vec<scan::File>,
+    /// What the scan passed over.
+    skipped: Vec<Skipped>,
+    gathered: Gathered,
+}
+
+impl Inputs {
+    fn read(options: &Options) -> Result<Inputs> {
+        let (mut files, skipped) = scan::scan(&options.audio)?;
+        if files.is_empty() {
+            let help = format!("Files are known by their extensions: {}.", audio::EXTENSIONS.join(", "));
+            return Err(Error::usage("--audio", "no audio files there").help(help));
+        }
+        let (mut counts, mut misses) = (Counts::default(), Misses::default());
+        if let Some(msd) = &options.msd {
+            files = tracks::name(files, msd, &mut counts, &mut |name, why| misses.miss("audio", name, why))?;
+            if files.is_empty() {
+                let help = "Name a list of which clip is which track's: --msd-clips FILE.";
+                return Err(Error::usage("--audio", "no file there is known to be a track's").help(help));
+            }
+        }
+        let gathered = Gathered::new(options, &files, counts, misses)?;
+        Ok(Inputs { files, skipped, gathered })
+    }
+}
+
 /// Makes a dataset, on the threads of the pool it is called in. `stop` ends it after the songs at
 /// hand; `tell` hears how far it is.
 pub fn prepare(options: &Options, stop: &AtomicBool, tell: &(dyn Fn(Event) + Sync)) -> Result<Made> {
-    let (files, mut skipped) = scan::scan(&options.audio)?;
-    if files.is_empty() {
-        let extensions = audio::EXTENSIONS.join(", ");
-        return Err(
-            Error::usage("--audio", "no audio files there").help(format!("Files are known by their extensions: {extensions}."))
-        );
-    }
-    let gathered = Gathered::new(options, &files)?;
-    let description = describe(options, &files)?;
-    if check_place(options, &description)? {
+    let Inputs { files, skipped, gathered } = Inputs::read(options)?;
+    let description = describe::describe(options, &files)?;
+    if is_made(&options.out, &description, options.force)? {
         return Ok(Made::Already);
     }
     fs::create_dir_all(&options.out).map_err(|e| Error::io(&options.out, "cannot create", e))?;
     let unfinished = Unfinished::open(&options.out, &options.decode)?;
     write::clear(&options.out)?;
     unfinished.decode(&files, &options.decode, stop, tell)?;
-
     let songs: Vec<Option<Song>> = files.iter().map(|file| unfinished.song(file)).collect();
-    let audio: Vec<bool> = songs.iter().map(|song| matches!(song, Some(Song::Decoded { .. }))).collect();
-    let (mut contents, places) = gathered.contents(options, &audio)?;
-    contents.options = description;
-    let mut notes = Vec::new();
-    let mut samples_of = vec![0; files.len()];
-    let mut saturated = (0, 0);
-    for (i, (file, song)) in files.iter().zip(&songs).enumerate() {
-        match song {
-            Some(Song::Decoded { samples, saturated: cut, note, .. }) => {
-                samples_of[i] = *samples;
-                saturated = (saturated.0 + u64::from(*cut > 0), saturated.1 + cut);
-                notes.extend(note.iter().map(|why| Skipped { file: file.name.clone(), why: why.clone() }));
-            }
-            Some(Song::Failed(why)) => skipped.push(Skipped { file: file.name.clone(), why: why.clone() }),
-            None => skipped.push(Skipped { file: file.name.clone(), why: "changed while it was read".into() }),
-        }
-    }
-    let mut report = report(&gathered, &contents, &places, notes, skipped);
-    (report.saturated_songs, report.saturated_samples) = saturated;
-    report.seconds = samples_of.iter().sum::<u64>() as f64 / f64::from(options.decode.rate);
-
-    let mut writer = write::Writer::create(&options.out)?;
-    let mut written = Vec::with_capacity(places.len());
-    for place in &places {
-        if stop.load(Relaxed) {
-            return Err(decoded::interrupted());
-        }
-        written.push(match place.map(|file| &songs[file]) {
-            Some(Some(Song::Decoded { wave, .. })) => writer.wave(&unfinished.wave(*wave)?)?,
-            _ => write::Place::default(),
-        });
-        tell(Event::Written { done: written.len(), of: places.len() });
-    }
-    write_lists(&options.out, &gathered, &report.skipped)?;
-    writer.finish(&contents, &written)?;
+    let decoded: Vec<_> = songs.iter().map(outcome).collect();
+    let wave = |file: usize| match &songs[file] {
+        Some(Song::Decoded { wave, .. }) => unfinished.wave(*wave),
+        _ => Ok(Vec::new()),
+    };
+    let made = Finish { out: &options.out, gathered: &gathered, description, skipped, decoded: &decoded, wave: &wave };
+    let report = made.write(stop, tell)?;
     unfinished.remove()?;
     Ok(Made::New(report))
 }
 
 /// What [`prepare`] would make if every file decoded; writes nothing.
 pub fn plan(options: &Options) -> Result<Report> {
-    let (files, skipped) = scan::scan(&options.audio)?;
-    let gathered = Gathered::new(options, &files)?;
-    let (contents, places) = gathered.contents(options, &vec![true; files.len()])?;
-    Ok(report(&gathered, &contents, &places, Vec::new(), skipped))
+    let Inputs { files, skipped, gathered } = Inputs::read(options)?;
+    let selected = gathered.contents(&vec![true; files.len()])?;
+    Ok(Report::new(&gathered, &selected, skipped, &[]))
 }
 
-fn report(
-    gathered: &Gathered,
-    contents: &write::Contents,
-    places: &[Option<usize>],
-    notes: Vec<Skipped>,
+fn outcome(song: &Option<Song>) -> Outcome {
+    match song {
+        Some(Song::Decoded { samples, saturated, note, .. }) => {
+            Ok(Decoded { samples: *samples, saturated: *saturated, note: note.clone() })
+        }
+        Some(Song::Failed(why)) => Err(why.clone()),
+        None => Err("changed while it was read".into()),
+    }
+}
+
+/// All that a dataset is written from, once its songs are decoded.
+struct Finish<'a> {
+    out: &'a Path,
+    gathered: &'a Gathered,
+    description: Value,
     skipped: Vec<Skipped>,
-) -> Report {
-    let tagged = |song: &usize| !contents.tags[*song].is_empty();
-    let songs = 0..contents.names.len();
-    let on = |side| contents.splits.iter().filter(|&&s| s == side).count();
-    let mut heard = vec![false; contents.vocabulary.len()];
-    for song in songs.clone().filter(|&song| places[song].is_some()) {
-        contents.tags[song].iter().for_each(|&tag| heard[tag as usize] = true);
-    }
-    let mut sides = vec![0u8; contents.group_names.len()];
-    for song in songs.clone() {
-        if let (Some(group), side) = (contents.groups[song], contents.splits[song]) {
-            sides[group as usize] |= (1u8 << side as u8) & 0b1110;
-        }
-    }
-    Report {
-        songs: contents.names.len(),
-        songs_with_audio: places.iter().flatten().count(),
-        songs_with_tags: songs.clone().filter(tagged).count(),
-        lend_only: songs.filter(tagged).filter(|&song| places[song].is_none()).count(),
-        tags: contents.vocabulary.len(),
-        tags_without_audio: heard.iter().filter(|&&heard| !heard).count(),
-        playlists: contents.playlists.len(),
-        groups: contents.group_names.len(),
-        groups_on_two_sides: sides.iter().filter(|s| s.count_ones() > 1).count(),
-        train: on(Split::Train),
-        valid: on(Split::Valid),
-        test: on(Split::Test),
-        seconds: 0.0,
-        saturated_songs: 0,
-        saturated_samples: 0,
-        notes,
-        skipped,
-        not_found: gathered.missing.len(),
-        shared_ids: gathered.shared_ids,
-    }
+    decoded: &'a [Outcome],
+    /// A file's samples.
+    wave: &'a dyn Fn(usize) -> Result<Vec<i16>>,
 }
 
-/// All that decides the dataset, but not where it lies: the same inputs elsewhere give the same.
-fn describe(options: &Options, files: &[scan::File]) -> Result<serde_json::Value> {
-    let sum = |paths: &[PathBuf]| {
-        let checksum = |path: &PathBuf| Ok(manifest::entry(path)?.sha256);
-        paths.iter().map(checksum).collect::<Result<Vec<String>>>()
-    };
-    let mut sha = Sha256::new();
-    for file in files {
-        sha.update(format!("{}\0{}\0", file.name, file.bytes));
-    }
-    let audio = sha.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    let split = match &options.split {
-        None => serde_json::Value::Null,
-        Some(SplitBy::File(path)) => serde_json::json!({"sha256": manifest::entry(path)?.sha256}),
-        Some(SplitBy::Chance { fractions, seed, grouped }) => {
-            serde_json::json!({"fractions": fractions.0, "seed": seed, "grouped": grouped})
+impl Finish<'_> {
+    fn write(self, stop: &AtomicBool, tell: &(dyn Fn(Event) + Sync)) -> Result<Report> {
+        let audio: Vec<bool> = self.decoded.iter().map(Outcome::is_ok).collect();
+        let mut selected = self.gathered.contents(&audio)?;
+        selected.contents.options = self.description;
+        let report = Report::new(self.gathered, &selected, self.skipped, self.decoded);
+        let Selected { contents, files, .. } = selected;
+        let mut writer = write::Writer::create(self.out)?;
+        let mut written = Vec::with_capacity(files.len());
+        for file in &files {
+            if stop.load(Relaxed) {
+                return Err(decoded::interrupted());
+            }
+            written.push(match file {
+                Some(file) => writer.wave(&(self.wave)(*file)?)?,
+                None => write::Place::default(),
+            });
+            tell(Event::Written { done: written.len(), of: files.len() });
         }
-    };
-    Ok(serde_json::json!({
-        "audio": {"files": files.len(), "names_and_sizes_sha256": audio},
-        "rate": options.decode.rate,
-        "excerpt": options.decode.length.map(|length| [options.decode.start, length]),
-        "start": options.decode.start,
-        "tags": sum(&options.tags)?,
-        "top": options.top,
-        "playlists": sum(&playlists::files(&options.playlists)?)?,
-        "playlist_reading": options.reading,
-        "songs": sum(options.songs.as_slice())?,
-        "id_column": options.id_column,
-        "group_column": options.group_column,
-        "group_folder": options.group_folder,
-        "split": split,
-    }))
+        report::write_lists(self.out, self.gathered, &report.skipped)?;
+        writer.finish(&contents, &written)?;
+        Ok(report)
+    }
 }
 
 /// Whether the folder holds this very dataset. Fails where something else is there.
-fn check_place(options: &Options, description: &serde_json::Value) -> Result<bool> {
-    let out = &options.out;
-    let unfinished = out.join(decoded::FOLDER);
-    if !out.join(manifest::FILE).exists() {
-        let occupied = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
-        if occupied && !unfinished.exists() {
-            return Err(Error::input(out, "is not empty, and holds no dataset").help("Choose a new folder for --out."));
-        }
-        return Ok(false);
-    }
-    if options.force {
+fn is_made(out: &Path, description: &Value, force: bool) -> Result<bool> {
+    if !is_there(out, manifest::FILE, "dataset")? || force {
         return Ok(false);
     }
     let (found, _) = manifest::Manifest::read(out)?;
-    if found.options == *description {
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).map_err(|e| Error::io(&unfinished, "cannot delete", e))?;
-        }
+    same(out, "dataset", &found.options, description)?;
+    Ok(true)
+}
+
+/// Whether a folder holds what `file` is the end of. Fails where something else is there.
+fn is_there(out: &Path, file: &str, what: &str) -> Result<bool> {
+    if out.join(file).exists() {
         return Ok(true);
     }
-    let changed: Vec<&str> = description
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(key, value)| found.options.get(key.as_str()) != Some(value))
-        .map(|(key, _)| key.as_str())
-        .collect();
-    Err(Error::input(out, format!("holds a dataset made otherwise (changed: {})", changed.join(", ")))
-        .help("Choose another folder, or make it again with --force."))
+    let occupied = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied && !out.join(decoded::FOLDER).exists() {
+        return Err(Error::input(out, format!("is not empty, and holds no {what}")).help("Choose a new folder for --out."));
+    }
+    Ok(false)
 }
 
-/// Writes what was not found and what was skipped, for people.
-fn write_lists(out: &Path, gathered: &Gathered, skipped: &[Skipped]) -> Result<()> {
-    let mut text = String::from("file\tname\ttimes\twhy\n");
-    for (missing, times) in &gathered.missing {
-        let _ = writeln!(text, "{}\t{}\t{times}\t{}", one_line(&missing.file), one_line(&missing.name), missing.why);
+/// Holds what was made against what would be. What is the same needs nothing unfinished any more.
+fn same(out: &Path, what: &str, made: &Value, asked: &Value) -> Result<()> {
+    if made != asked {
+        let changed = describe::differences(made, asked).join(", ");
+        return Err(Error::input(out, format!("holds a {what} made otherwise (changed: {changed})"))
+            .help("Choose another folder, or make it again with --force."));
     }
-    atomic::write(&out.join(NOT_FOUND), text.as_bytes())?;
-    write_skipped(&out.join(SKIPPED), skipped)
-}
-
-/// Writes a list of files that gave no audio, with their reasons.
-pub fn write_skipped(path: &Path, skipped: &[Skipped]) -> Result<()> {
-    let mut text = String::from("file\twhy\n");
-    for Skipped { file, why } in skipped {
-        let _ = writeln!(text, "{}\t{}", one_line(file), one_line(why));
+    let unfinished = out.join(decoded::FOLDER);
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(|e| Error::io(&unfinished, "cannot delete", e))?;
     }
-    atomic::write(path, text.as_bytes())
+    Ok(())
 }

@@ -14,6 +14,8 @@ use crate::import::audio;
 pub struct File {
     /// Its path under the folder it was found in, `/` between folders: the song's name.
     pub name: String,
+    /// What lists for people call it.
+    pub shown: String,
     pub path: PathBuf,
     pub bytes: u64,
     /// Seconds and nanoseconds since 1970: with `bytes`, what tells a changed file.
@@ -107,7 +109,8 @@ impl Scan<'_> {
         let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
         let since = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         let modified = [since.as_secs(), u64::from(since.subsec_nanos())];
-        self.files.push(File { name: parts.join("/"), path, bytes: meta.len(), modified });
+        let name = parts.join("/");
+        self.files.push(File { shown: name.clone(), name, path, bytes: meta.len(), modified });
     }
 
     fn skip(&mut self, path: &Path, why: String) {

@@ -1,46 +1,14 @@
-//! Which songs train, validate and test: from a file that says so, or by chance from a seed, songs
-//! or whole groups of them at a time.
-
-use std::path::Path;
+//! Splits by chance from a seed: songs, or whole groups of them at a time; and the paper's, which trains on
+//! the songs of playlists.
 
 use rand::seq::SliceRandom;
 
-use super::table::{Rows, column, song_column};
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::random::{Purpose, generator};
 
-/// (song, side) of each row of a table with a column `split`, or of two columns without a header.
-pub fn read(path: &Path) -> Result<Vec<(String, Split)>> {
-    let mut rows = Rows::open(path)?;
-    let header = rows.first().to_vec();
-    let (song, split) = match (song_column(&header), column(&header, "split")) {
-        (Some(song), Some(split)) => {
-            rows.skip_header();
-            (song, split)
-        }
-        _ if header.len() == 2 => (0, 1),
-        _ => return Err(rows.wrong("needs the columns `song` and `split`")),
-    };
-    let mut all = Vec::new();
-    while let Some(row) = rows.row()? {
-        let side = match row[split].trim().to_ascii_lowercase().as_str() {
-            "train" | "training" => Split::Train,
-            "valid" | "validation" | "val" | "dev" => Split::Valid,
-            "test" | "testing" => Split::Test,
-            "none" | "" => Split::None,
-            other => {
-                let error = rows.wrong(format!("{other:.40?} is no side of a split"));
-                return Err(error.help("The words are train, valid (or validation), test and none."));
-            }
-        };
-        all.push((row[song].trim().to_string(), side));
-    }
-    Ok(all)
-}
-
 /// Shares of train, validation and test; what is missing to 1 is on no side.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Fractions(pub [f64; 3]);
 
 impl std::str::FromStr for Fractions {
@@ -108,9 +76,55 @@ pub fn random(songs: usize, groups: Option<&[Option<u32>]>, fractions: Fractions
     Ok(sides)
 }
 
+/// Songs of validation and test to draw beside the training songs of playlists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Numbers {
+    pub valid: usize,
+    pub test: usize,
+}
+
+impl std::str::FromStr for Numbers {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Numbers, String> {
+        let numbers = text.split_once(',').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+        let (valid, test) = numbers.ok_or("give the number of validation and of test songs, as 10054,6354")?;
+        Ok(Numbers { valid, test })
+    }
+}
+
+/// Draws validation and test from `songs`, which playlists do not train.
+pub fn draw(songs: &[usize], numbers: Numbers, seed: u64) -> Result<Vec<(usize, Split)>> {
+    let wanted = numbers.valid.saturating_add(numbers.test);
+    if songs.len() < wanted {
+        let what = format!("{} songs with audio and tags are in no playlist; {wanted} are asked for", songs.len());
+        return Err(
+            Error::usage("--paper-split", what).help("Ask for fewer, or name lists of validation and test songs by --split.")
+        );
+    }
+    let mut order = songs.to_vec();
+    order.shuffle(&mut generator(seed, Purpose::Split, [0; 3]));
+    let side = |place: usize| if place < numbers.valid { Split::Valid } else { Split::Test };
+    Ok(order[..wanted].iter().enumerate().map(|(place, &song)| (song, side(place))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn validation_and_test_beside_playlists() {
+        let songs: Vec<usize> = (100..200).collect();
+        let numbers: Numbers = "30, 20".parse().unwrap();
+        let drawn = draw(&songs, numbers, 1).unwrap();
+        let of = |side| drawn.iter().filter(|d| d.1 == side).count();
+        assert_eq!((of(Split::Valid), of(Split::Test)), (30, 20));
+        let different: std::collections::HashSet<usize> = drawn.iter().map(|d| d.0).collect();
+        assert!(different.len() == 50 && different.iter().all(|song| songs.contains(song)));
+        assert!(drawn == draw(&songs, numbers, 1).unwrap() && drawn != draw(&songs, numbers, 2).unwrap());
+        assert!(draw(&songs, Numbers { valid: 60, test: 41 }, 1).unwrap_err().to_string().contains("101 are asked for"));
+        assert!("30".parse::<Numbers>().is_err() && "a,b".parse::<Numbers>().is_err());
+    }
 
     fn counts(sides: &[Split]) -> [usize; 4] {
         [Split::Train, Split::Valid, Split::Test, Split::None].map(|s| sides.iter().filter(|&&x| x == s).count())
