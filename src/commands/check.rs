@@ -53,12 +53,13 @@ pub fn run(args: Args) -> Result<Outcome> {
         );
     }
     let (device, choice) = args.device.open()?;
+    let precision = choice.precision;
     let choices = match (&device, args.device.family) {
         (_, Some(_)) => vec![choice],
         // Direct products, then F(3,3) wherever a shape allows it.
         (Device::Cpu, None) => {
-            let both = |isa| [1, 3].map(|outputs| Choice::native(isa).with(winograd::SIZE, outputs));
-            Isa::available().into_iter().flat_map(both).collect()
+            let both = |isa| [1, 3].map(|outputs| Choice::native(isa).in_precision(precision).with(winograd::SIZE, outputs));
+            Isa::available_in(precision).into_iter().flat_map(both).collect()
         }
         // What was tuned is a third one.
         (Device::Gpu(_), None) => {

@@ -15,12 +15,17 @@ mod tile;
 
 use serde::{Deserialize, Serialize};
 
-pub use tile::{Product, heights, product};
+use super::Precision;
+use super::bf16::{self, Bf16};
+
+pub use tile::{Product, heights, pair_product, product};
 
 /// Instruction sets with a product of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isa {
+    /// AVX-512 whose products of pairs of bf16 are instructions (AVX-512 BF16): for mixed precision only.
+    Avx512Bf16,
     Avx512,
     Avx2,
     Neon,
@@ -91,6 +96,146 @@ pub trait Simd: Copy {
     /// As `splat`.
     unsafe fn where_greater(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
 
+    /// A vector of bf16 as f32.
+    ///
+    /// # Safety
+    /// `p` is readable for a vector's number of bf16.
+    #[inline(always)]
+    unsafe fn widen(p: *const Bf16) -> Self::V {
+        let mut lanes = [0.0f32; MOST_LANES];
+        unsafe {
+            for (i, lane) in lanes.iter_mut().enumerate().take(Self::LANES) {
+                *lane = (*p.add(i)).into();
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Stores a vector rounded to bf16, to nearest, ties to even.
+    ///
+    /// # Safety
+    /// `p` is writable for a vector's number of bf16.
+    #[inline(always)]
+    unsafe fn narrow(p: *mut Bf16, v: Self::V) {
+        let mut lanes = [0.0f32; MOST_LANES];
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), v);
+            for (i, &lane) in lanes.iter().enumerate().take(Self::LANES) {
+                *p.add(i) = lane.into();
+            }
+        }
+    }
+
+    /// `v` as [`Simd::narrow`] would store it.
+    ///
+    /// # Safety
+    /// As `splat`.
+    #[inline(always)]
+    unsafe fn rounded(v: Self::V) -> Self::V {
+        let mut lanes = [0.0f32; MOST_LANES];
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), v);
+            for lane in lanes.iter_mut().take(Self::LANES) {
+                *lane = Bf16::from(*lane).into();
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Pairs of bf16, a lane each: `low`, rounded, in the lower half, `high` in the upper one. Only its bits mean
+    /// something: it is moved about as f32 and read by [`Simd::dot`].
+    ///
+    /// # Safety
+    /// As `splat`.
+    #[inline(always)]
+    unsafe fn pairs(low: Self::V, high: Self::V) -> Self::V {
+        let (mut lows, mut highs) = ([0.0f32; MOST_LANES], [0.0f32; MOST_LANES]);
+        unsafe {
+            Self::store(lows.as_mut_ptr(), low);
+            Self::store(highs.as_mut_ptr(), high);
+            for (low, &high) in lows.iter_mut().zip(&highs) {
+                *low = bf16::pair((*low).into(), high.into());
+            }
+            Self::load(lows.as_ptr())
+        }
+    }
+
+    /// a·b + c of pairs, both their products added, in f32.
+    ///
+    /// # Safety
+    /// As `splat`.
+    #[inline(always)]
+    unsafe fn dot(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        unsafe {
+            let c = Self::fma(Self::highs(a), Self::highs(b), c);
+            Self::fma(Self::lows(a), Self::lows(b), c)
+        }
+    }
+
+    /// The lower halves of pairs, as f32.
+    ///
+    /// # Safety
+    /// As `splat`.
+    #[inline(always)]
+    unsafe fn lows(pairs: Self::V) -> Self::V {
+        let mut lanes = [0.0f32; MOST_LANES];
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), pairs);
+            for lane in lanes.iter_mut().take(Self::LANES) {
+                *lane = f32::from_bits(lane.to_bits() << 16);
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// The upper halves of pairs, as f32.
+    ///
+    /// # Safety
+    /// As `splat`.
+    #[inline(always)]
+    unsafe fn highs(pairs: Self::V) -> Self::V {
+        let mut lanes = [0.0f32; MOST_LANES];
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), pairs);
+            for lane in lanes.iter_mut().take(Self::LANES) {
+                *lane = f32::from_bits(lane.to_bits() & 0xffff_0000);
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// The first `n` bf16 as f32, zeros behind them.
+    ///
+    /// # Safety
+    /// `p` is readable for `n` values, which are at most a vector.
+    #[inline(always)]
+    unsafe fn widen_some(p: *const Bf16, n: usize) -> Self::V {
+        if n == Self::LANES {
+            return unsafe { Self::widen(p) };
+        }
+        let mut values = [Bf16::ZERO; MOST_LANES];
+        unsafe {
+            std::ptr::copy_nonoverlapping(p, values.as_mut_ptr(), n);
+            Self::widen(values.as_ptr())
+        }
+    }
+
+    /// Stores the first `n` lanes rounded to bf16.
+    ///
+    /// # Safety
+    /// `p` is writable for `n` values, which are at most a vector.
+    #[inline(always)]
+    unsafe fn narrow_some(p: *mut Bf16, v: Self::V, n: usize) {
+        if n == Self::LANES {
+            return unsafe { Self::narrow(p, v) };
+        }
+        let mut values = [Bf16::ZERO; MOST_LANES];
+        unsafe {
+            Self::narrow(values.as_mut_ptr(), v);
+            std::ptr::copy_nonoverlapping(values.as_ptr(), p, n);
+        }
+    }
+
     /// The first `n` lanes, zeros behind them.
     ///
     /// # Safety
@@ -148,6 +293,12 @@ fn has_avx512() -> bool {
     is_x86_feature_detected!("avx512f") && has_avx2()
 }
 
+/// All that [`avx512::run_bf16`] is compiled with.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512_bf16() -> bool {
+    is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") && has_avx512()
+}
+
 /// A piece of work that is compiled for every instruction set.
 pub trait Work {
     /// Mark the implementation `#[inline(always)]`, or it is compiled without the instructions.
@@ -158,16 +309,29 @@ pub trait Work {
 }
 
 impl Isa {
-    /// The best one that this processor has.
+    /// The best one that this processor has for f32.
     pub fn detect() -> Isa {
-        *Isa::available().first().unwrap_or(&Isa::Portable)
+        Isa::detect_in(Precision::F32)
     }
 
-    /// All that this processor has, best first.
+    /// The best one that this processor has for a precision.
+    pub fn detect_in(precision: Precision) -> Isa {
+        *Isa::available_in(precision).first().unwrap_or(&Isa::Portable)
+    }
+
+    /// All that this processor has for f32, best first.
     pub fn available() -> Vec<Isa> {
+        Isa::available_in(Precision::F32)
+    }
+
+    /// All that this processor has for a precision, best first.
+    pub fn available_in(precision: Precision) -> Vec<Isa> {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            if precision == Precision::Mixed && has_avx512_bf16() {
+                all.push(Isa::Avx512Bf16);
+            }
             if has_avx512() {
                 all.push(Isa::Avx512);
             }
@@ -185,7 +349,7 @@ impl Isa {
     /// Output channels of a register tile: the width of a packed panel.
     pub fn width(self) -> usize {
         match self {
-            Isa::Avx512 => 32,
+            Isa::Avx512Bf16 | Isa::Avx512 => 32,
             Isa::Avx2 | Isa::Neon | Isa::Portable => 16,
         }
     }
@@ -193,7 +357,7 @@ impl Isa {
     /// Rows of a register tile at most.
     pub fn rows(self) -> usize {
         match self {
-            Isa::Avx512 => 14,
+            Isa::Avx512Bf16 | Isa::Avx512 => 14,
             Isa::Avx2 | Isa::Neon => 6,
             Isa::Portable => 3,
         }
@@ -203,6 +367,12 @@ impl Isa {
     /// only loaded where its choice can run.
     pub fn run(self, work: impl Work) {
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 => {
+                assert!(has_avx512_bf16());
+                // SAFETY: just detected.
+                unsafe { avx512::run_bf16(work) }
+            }
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {
                 assert!(has_avx512());
@@ -239,7 +409,7 @@ mod tests {
                 *self.0 = (S::ROWS, S::LANES * S::VECTORS);
             }
         }
-        for isa in Isa::available() {
+        for isa in Isa::available_in(Precision::Mixed) {
             let mut tile = (0, 0);
             isa.run(Tile(&mut tile));
             assert_eq!(tile, (isa.rows(), isa.width()), "{isa:?}");
@@ -265,7 +435,7 @@ mod tests {
             }
         }
         let numbers = [0.0, -0.0, 1.5, -2.0, f32::INFINITY, f32::NAN];
-        for isa in Isa::available() {
+        for isa in Isa::available_in(Precision::Mixed) {
             for (a, b) in numbers.iter().flat_map(|&a| numbers.map(|b| (a, b))) {
                 let mut got = [9.0; 4];
                 isa.run(Compare(a, b, &mut got));

@@ -50,6 +50,9 @@ pub fn loss(judge: &mut Judge) -> Result<usize> {
     Ok(kernels.len())
 }
 
+/// F(3,3)'s U = G w.
+const G: [[f64; 3]; 5] = [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.5, -0.5, 0.5], [1.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0], [0.0, 0.0, 2.0]];
+
 /// Packed weights are copies: the error is 0 or the packing is wrong. Transformed ones are f32's
 /// rounding of G w.
 pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
@@ -64,12 +67,18 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         let length: usize = packing.shape().iter().product();
         let element = |j: usize| match packing.layout {
             Layout::Winograd { width } => {
-                const G: [[f64; 3]; 5] =
-                    [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.5, -0.5, 0.5], [1.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0], [0.0, 0.0, 2.0]];
                 let (row, to) = (j / width % reduced, j / width / reduced / G.len() * width + j % width);
                 let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
                 let product = j / width / reduced % G.len();
                 if to < given { (0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum() } else { 0.0 }
+            }
+            Layout::WinogradPairs { width } => {
+                let plane = reduced.div_ceil(2) * 2 * width;
+                let (row, to) =
+                    (j / 2 / width * 2 % reduced.next_multiple_of(2) + j % 2, j / plane / G.len() * width + j / 2 % width);
+                let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
+                let product = j / plane % G.len();
+                if to < given && row < reduced { (0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum() } else { 0.0 }
             }
             Layout::AsIs => f64::from(weights[j]),
             Layout::Turned => at(j / cin / cout, j % cin, j / cin % cout),
@@ -86,7 +95,7 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         };
         let want: Vec<f64> = (0..length).map(element).collect();
         let got = judge.run(kernel, &vec![("weights", bytes(&weights))])?;
-        if let Layout::Winograd { .. } = packing.layout {
+        if let Layout::Winograd { .. } | Layout::WinogradPairs { .. } = packing.layout {
             judge.compare("transformed weights", &got["packed"], &want);
             continue;
         }
