@@ -416,6 +416,66 @@ mod tests {
         }
     }
 
+    /// Rounding, widening and pairs against [`Bf16`] one number at a time; products of pairs against f64.
+    #[test]
+    fn bf16_means_the_same_in_every_instruction_set() {
+        struct Halves<'a> {
+            given: [&'a [f32]; 2],
+            narrow: &'a mut [Bf16],
+            rounded: &'a mut [f32],
+            pairs: &'a mut [f32],
+            dots: &'a mut [f32],
+        }
+        impl Work for Halves<'_> {
+            #[inline(always)]
+            unsafe fn run<S: Simd>(self) {
+                for from in (0..self.given[0].len()).step_by(S::LANES) {
+                    let n = S::LANES.min(self.given[0].len() - from);
+                    // SAFETY: the caller has the instructions, and all have `n` values more.
+                    unsafe {
+                        let [low, high] = self.given.map(|v| S::load_some(v.as_ptr().add(from), n));
+                        S::narrow_some(self.narrow.as_mut_ptr().add(from), low, n);
+                        S::store_some(self.rounded.as_mut_ptr().add(from), S::rounded(low), n);
+                        let pairs = S::pairs(low, high);
+                        S::store_some(self.pairs.as_mut_ptr().add(from), pairs, n);
+                        let twice = S::pairs(S::splat(2.0), S::splat(-0.5));
+                        let widened = S::widen_some(self.narrow.as_ptr().add(from), n);
+                        S::store_some(self.dots.as_mut_ptr().add(from), S::dot(twice, pairs, widened), n);
+                    }
+                }
+            }
+        }
+        let mut low: Vec<f32> = vec![0.0, -0.0, 1.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, -1.0 - 1.0 / 256.0, 3.4e38, 1e-30];
+        low.extend([f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::from_bits(0x7fff_ffff), f32::from_bits(0xff80_0001)]);
+        low.extend((0..200u32).map(|i| (f32::from_bits(0x3f00_0000 + i * 40_503) - 1.0) * (1 << (i % 13)) as f32));
+        let high: Vec<f32> = low.iter().rev().map(|v| if v.is_finite() { v * 0.3 } else { 0.7 }).collect();
+        for isa in Isa::available_in(Precision::Mixed) {
+            let n = low.len();
+            let (mut narrow, mut rounded) = (vec![Bf16::ZERO; n], vec![0.0; n]);
+            let (mut pairs, mut dots) = (vec![0.0; n], vec![0.0; n]);
+            isa.run(Halves {
+                given: [&low, &high],
+                narrow: &mut narrow,
+                rounded: &mut rounded,
+                pairs: &mut pairs,
+                dots: &mut dots,
+            });
+            for i in 0..n {
+                let (l, h) = (f32::from(Bf16::from(low[i])), f32::from(Bf16::from(high[i])));
+                if l.is_nan() {
+                    let paired = f32::from_bits(pairs[i].to_bits() << 16);
+                    assert!([narrow[i].into(), rounded[i], paired, dots[i]].iter().all(|v| v.is_nan()), "{isa:?}: {i}");
+                    continue;
+                }
+                assert_eq!((narrow[i], rounded[i].to_bits()), (Bf16::from(low[i]), l.to_bits()), "{isa:?}: {}", low[i]);
+                assert_eq!(pairs[i].to_bits(), bf16::pair(Bf16::from(low[i]), Bf16::from(high[i])).to_bits(), "{isa:?}");
+                let want = 2.0 * f64::from(l) - 0.5 * f64::from(h) + f64::from(l);
+                let near = (f64::from(dots[i]) - want).abs() <= 1e-6 * want.abs();
+                assert!(near || f64::from(dots[i]) == f64::from(want as f32), "{isa:?}: {} against {want}", dots[i]);
+            }
+        }
+    }
+
     #[test]
     fn comparisons_mean_the_same_in_every_instruction_set() {
         struct Compare<'a>(f32, f32, &'a mut [f32; 4]);

@@ -4,7 +4,7 @@
 //! weights are the identity.
 
 use super::rounded::Tiles;
-use super::{BOUND, EXACT, Inputs, Judge, PAIRED, bytes, double, length, single};
+use super::{BOUND, EXACT, HALF, Inputs, Judge, PAIRED, bytes, double, length, single};
 use crate::error::Result;
 use crate::kernels::batch_norm_forward::{BatchNormForward, From};
 use crate::kernels::conv::{Case, Source, cases, norm};
@@ -150,7 +150,7 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
         if let Some(found) = got.get("z") {
             judge.compare_within("z", found, &z, judge.stored_bound());
             if judge.is_mixed() {
-                judge.compare_within("z, exact", found, &exact, EXACT);
+                judge.compare_within("z, exact", found, &exact, if paired { EXACT } else { HALF });
                 // What follows is judged on the stored z.
                 z = double(found);
             }
@@ -272,7 +272,7 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
             let what = if is_identity(case) { "dz" } else { "da" };
             judge.compare_within(what, found, &judge.stored(&masked), judge.stored_bound());
             if judge.is_mixed() {
-                judge.compare_within("da, exact", found, &relu_backward(&read.y, &exact.a), EXACT);
+                judge.compare_within("da, exact", found, &relu_backward(&read.y, &exact.a), if paired { EXACT } else { HALF });
                 // The sums are of what is stored.
                 (masked, bound) = (double(found), BOUND);
             }

@@ -37,8 +37,12 @@ pub const PAIRED: f64 = 5e-4;
 /// before, and, as above, by sqrt(2u·d) = 2e-3 behind. Cutting off instead of rounding makes twice that.
 pub const STORED: f64 = 2e-3;
 
-/// The same for mixed precision against exact arithmetic: u = 2^-8 at most for what is stored, and for F(3,3) u for each
-/// operand, magnified by 1.6 (`algebra.md`, 5), if they all pointed one way: u·(1 + 2·1.6).
+/// Of what is stored in bf16 against exact arithmetic: a number is rounded by u = 2^-8 of it at most (bf16 has 8 bits of
+/// significand), so L2 is, too; and f32's rounding before.
+pub const HALF: f64 = 1.0 / 256.0 + BOUND;
+
+/// The same behind F(3,3): u for what is stored and u for each operand, magnified by 1.6 (`algebra.md`, 5), as if all
+/// pointed one way: u·(1 + 2·1.6).
 pub const EXACT: f64 = 4.2 / 256.0;
 
 /// The kernels' names, in the order of a step.
