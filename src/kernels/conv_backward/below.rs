@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::kernels::bf16::Element;
 use crate::kernels::conv::{Conv, norm};
 use crate::kernels::cpu::{Shared, whole_lines};
-use crate::kernels::products::Simd;
+use crate::kernels::products::{MOST_ROWS, Simd};
 use crate::kernels::reader::Reader;
 use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, TileInputs, input_gradient};
 use crate::network::MOST_FIRST_TAPS;
@@ -119,6 +119,15 @@ impl<E: Element> Below<'_, '_, E> {
         let aligned = self.dy.is_some_and(|dy| whole_lines(dy.pointer(), c));
         assert!(dv.len() >= PRODUCTS * S::ROWS * width && some.len() <= S::ROWS && carry.len() >= 2 * width);
         assert!(self.dy.is_none_or(|dy| dy.len() == conv.clips * conv.input * c));
+        // Once for all vectors of channels: layer 1's samples are found one at a time.
+        let mut places = [(TileInputs::nowhere(self.reader, conv), false); MOST_ROWS];
+        for (row, (inputs, last)) in some.clone().zip(&mut places) {
+            if row >= before {
+                let (clip, tile) = block.place(row - before);
+                *inputs = TileInputs::new(self.reader, conv, clip, cut.input(conv, tile));
+                *last = cut.is_last(tile);
+            }
+        }
         for from in (panel..c.min(panel + width)).step_by(S::LANES) {
             let n = S::LANES.min(c - from);
             // SAFETY: the caller's promise.
@@ -137,7 +146,7 @@ impl<E: Element> Below<'_, '_, E> {
                     Reader::Below { below, norm } => (below.as_ptr(), S::load_some(norm.as_ptr().add(norm::MEAN * c + from), n)),
                     _ => (std::ptr::null(), zero),
                 };
-                for row in some.clone() {
+                for (row, &(ref inputs, last)) in some.clone().zip(&places) {
                     let mut v = [zero; PRODUCTS];
                     for (i, v) in v.iter_mut().enumerate() {
                         *v = S::load(dv.as_ptr().add((i * S::ROWS + row - some.start) * width + from - panel));
@@ -148,10 +157,7 @@ impl<E: Element> Below<'_, '_, E> {
                     if row < before {
                         continue;
                     }
-                    let (clip, tile) = block.place(row - before);
-                    let inputs = TileInputs::new(self.reader, conv, clip, cut.input(conv, tile));
                     // Of a clip's last tile all, else those that the next one does not add to.
-                    let last = cut.is_last(tile);
                     for (k, &da) in da.iter().enumerate() {
                         let Some(at) = inputs.place(k) else { continue };
                         if k >= OUTPUTS && !last {

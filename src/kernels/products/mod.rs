@@ -278,6 +278,9 @@ pub trait Simd: Copy {
     }
 }
 
+/// The most rows of a register tile.
+pub const MOST_ROWS: usize = 14;
+
 /// The most lanes an instruction set has.
 const MOST_LANES: usize = 16;
 

@@ -10,6 +10,7 @@ use crate::kernels::reader::Reader;
 use crate::network::MOST_FIRST_TAPS;
 
 /// The five inputs from position `first` on; those in the padding read 0.
+#[derive(Clone, Copy)]
 pub struct TileInputs<'a, 'b, E> {
     reader: &'a Reader<'b, E>,
     channels: usize,
@@ -20,10 +21,15 @@ pub struct TileInputs<'a, 'b, E> {
 }
 
 impl<'a, 'b, E: Element> TileInputs<'a, 'b, E> {
+    /// All of them in the padding.
+    #[inline(always)]
+    pub fn nowhere(reader: &'a Reader<'b, E>, conv: &Conv) -> Self {
+        TileInputs { reader, channels: conv.cin, at: [None; PRODUCTS], patches: [[0.0; MOST_FIRST_TAPS]; PRODUCTS] }
+    }
+
     #[inline(always)]
     pub fn new(reader: &'a Reader<'b, E>, conv: &Conv, clip: usize, first: isize) -> Self {
-        let mut inputs =
-            TileInputs { reader, channels: conv.cin, at: [None; PRODUCTS], patches: [[0.0; MOST_FIRST_TAPS]; PRODUCTS] };
+        let mut inputs = TileInputs::nowhere(reader, conv);
         for k in 0..PRODUCTS {
             let j = first + k as isize;
             if j < 0 || j as usize >= conv.input {
