@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DType {
     F32,
+    /// The upper half of an f32.
+    Bf16,
     /// Audio samples. On a GPU two to a 32-bit word, the earlier one in the low half.
     I16,
     U32,
@@ -14,7 +16,7 @@ impl DType {
     pub fn bytes(self) -> usize {
         match self {
             DType::F32 | DType::U32 => 4,
-            DType::I16 => 2,
+            DType::Bf16 | DType::I16 => 2,
         }
     }
 }

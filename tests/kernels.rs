@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use tagwalk::device::{gpu, select};
 use tagwalk::kernels::products::Isa;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, cpu, winograd};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, cpu, winograd};
 use tagwalk::measure::check::{Alone, KERNELS, Subject, kernel};
 
 fn check(subject: &Subject, least: usize) {
@@ -34,11 +34,30 @@ fn on_the_cpu() {
     }
 }
 
+/// Mixed precision, with the products of bf16 pairs that are instructions where the processor has them, and their twins
+/// everywhere.
+#[test]
+fn on_the_cpu_in_mixed_precision() {
+    for isa in Isa::available_in(Precision::Mixed) {
+        for outputs in [1, 3] {
+            println!("{isa:?}, tiles of {outputs}");
+            let alone: &Alone = &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs));
+            let choice = Choice::native(isa).in_precision(Precision::Mixed).with(winograd::SIZE, outputs);
+            check(&Subject { choice, alone }, 40);
+        }
+    }
+}
+
 /// The judge itself: whatever a kernel writes wrongly or leaves unwritten, in whichever operand, is
 /// found. Each operand in turn is spoilt behind the kernel's back.
 #[test]
 fn what_is_wrong_is_seen() {
-    let choice = Choice::native(Isa::detect()).with(winograd::SIZE, 3);
+    for precision in [Precision::F32, Precision::Mixed] {
+        seen(&Choice::cpu(precision).with(winograd::SIZE, 3));
+    }
+}
+
+fn seen(choice: &Choice) {
     for name in KERNELS {
         let spoil = |operand: &str, damage: &dyn Fn(&mut [u8])| {
             let alone = |kernel: &dyn Kernel, inputs: &dyn Fn(&Operand) -> Option<Vec<u8>>| {

@@ -162,6 +162,13 @@ fn on_the_cpu() {
     stopped_and_resumed(&CPU, PLATEAU, 189, &stops, [6, 150]);
 }
 
+/// The precision is the run's own: it is kept with it, and no flag changes it.
+#[test]
+fn in_mixed_precision() {
+    let flags = [PLATEAU, &["--precision", "mixed"]].concat();
+    stopped_and_resumed(&CPU, &flags, 189, &[&[Kill, Ask], &[Ask], &[Kill]], [6, 150]);
+}
+
 #[test]
 fn on_a_gpu() {
     let stops: [&[Stop]; 6] = [&[Kill], &[Ask], &[Kill, Ask, Kill], &[Ask, Kill], &[Kill, Kill], &[Ask]];

@@ -4,7 +4,7 @@
 use tagwalk::batch::{self, Inputs, Patches};
 use tagwalk::device::{Program, cpu};
 use tagwalk::kernels::products::Isa;
-use tagwalk::kernels::{Choice, winograd};
+use tagwalk::kernels::{Choice, Precision, winograd};
 use tagwalk::measure::synthetic;
 use tagwalk::network::{Parameters, family};
 use tagwalk::plan::{Run, Settings, names, training};
@@ -36,14 +36,20 @@ fn bits(member: &str, choice: &Choice, threads: usize) -> Vec<u8> {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for isa in Isa::available() {
-        for outputs in [1, 3] {
-            let choice = Choice::native(isa).with(winograd::SIZE, outputs);
+    for isa in Isa::available_in(Precision::Mixed) {
+        for (outputs, precision) in [(1, Precision::F32), (3, Precision::F32), (1, Precision::Mixed), (3, Precision::Mixed)] {
+            let choice = Choice::native(isa).in_precision(precision).with(winograd::SIZE, outputs);
+            if choice.check().is_err() {
+                continue; // No products of f32 pairs.
+            }
             // Layer 1 stored, and computed while it is read.
             for member in ["3^5-81", "3^7"] {
                 let one = bits(member, &choice, 1);
                 for threads in [2, 3, 7] {
-                    assert!(bits(member, &choice, threads) == one, "{member}, {isa:?}, tiles of {outputs}: {threads} threads");
+                    assert!(
+                        bits(member, &choice, threads) == one,
+                        "{member}, {isa:?}, {precision:?}, tiles of {outputs}: {threads} threads"
+                    );
                 }
             }
         }

@@ -1,4 +1,4 @@
-"""Clips a second of SampleCNN in PyTorch on the CPU, float32, eager: training or inference.
+"""Clips a second of SampleCNN in PyTorch on the CPU, eager, float32 or bf16 (autocast): training or inference.
 
 One training step: int16 clips to float, forward, two-term loss, backward, Nesterov SGD. Prints one JSON
 object with the members of `tagwalk bench step --json`, so that the two can be set side by side.
@@ -36,6 +36,7 @@ def main():
     parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--mode", choices=["training", "inference"], default="training")
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: autocast, weights stay float32")
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch chooses")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda: clips and labels are uploaded each step")
     args = parser.parse_args()
@@ -60,15 +61,20 @@ def main():
         for _ in range(4)
     ]
 
+    def cast():
+        return torch.autocast(torch.device(args.device).type, torch.bfloat16, enabled=args.precision == "bf16")
+
     def train(samples, own, propagated, weights):
         optimizer.zero_grad(set_to_none=True)
-        first, second = losses(net(samples.float().mul_(1 / 32768)), own, propagated, weights)
+        with cast():
+            logits = net(samples.float().mul_(1 / 32768))
+        first, second = losses(logits.float(), own, propagated, weights)
         (first + second).backward()
         optimizer.step()
         return first.item()
 
     def infer(samples, *_):
-        with torch.inference_mode():
+        with torch.inference_mode(), cast():
             return torch.sigmoid(net(samples.float().mul_(1 / 32768))).sum().item()
 
     training = args.mode == "training"
@@ -93,7 +99,7 @@ def main():
                 "batch": args.batch,
                 "steps": args.steps,
                 "mode": args.mode,
-                "precision": "f32",
+                "precision": args.precision,
                 "device": "CPU" if args.device == "cpu" else torch.cuda.get_device_name(),
                 "threads": torch.get_num_threads(),
                 "channels_last": args.channels_last,

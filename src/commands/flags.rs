@@ -9,7 +9,7 @@ use crate::device::select::{DeviceKind, Selection};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::kernels::products::Isa;
-use crate::kernels::{Choice, Family};
+use crate::kernels::{Choice, Family, Precision};
 use crate::measure::tune::cache::{self, Cache, Key};
 use crate::network::{Network, family};
 use crate::plan::Settings;
@@ -29,9 +29,13 @@ pub struct DeviceFlags {
     /// Threads; 0 takes one a core. The result does not depend on it
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// How kernels are computed: plain or tiled on a GPU; avx512, avx2, neon or portable on the CPU [default: the best one there]
+    /// How kernels are computed: plain or tiled on a GPU; avx512, avx2, neon or portable (with --precision mixed also avx512bf16) on the CPU [default: the best one there]
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<FamilyName>,
+    /// What activations and their gradients are stored as: f32; mixed, bf16 with sums, statistics and weights in f32 (CPU
+    /// only); auto, f32, since nothing lowers precision unasked
+    #[arg(long, value_enum, default_value_t = PrecisionName::Auto)]
+    pub precision: PrecisionName,
     /// Take a GPU's shaders as they stand: neither what `tagwalk tune` found, nor tune before a first training run
     #[arg(long)]
     pub no_tune: bool,
@@ -43,12 +47,32 @@ pub struct DeviceFlags {
 /// Threads at most: a wrong number must not bring a machine down.
 pub const THREADS: usize = 4096;
 
+/// `--precision`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum PrecisionName {
+    F32,
+    Mixed,
+    Auto,
+}
+
+impl PrecisionName {
+    /// What it means: `auto` is f32, on every device.
+    pub fn resolve(self) -> Precision {
+        match self {
+            PrecisionName::F32 | PrecisionName::Auto => Precision::F32,
+            PrecisionName::Mixed => Precision::Mixed,
+        }
+    }
+}
+
 /// `--family`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
 pub enum FamilyName {
     Plain,
     Tiled,
+    Avx512bf16,
     Avx512,
     Avx2,
     Neon,
@@ -96,10 +120,21 @@ impl DeviceFlags {
     /// The choice of kernels that `--family` asks for on a device; else what was tuned there, else
     /// the device's own.
     pub fn choice(&self, device: &Device) -> Result<Choice> {
-        let Some(name) = self.family else { return Ok(self.tuned(device).unwrap_or_else(|| device.choice())) };
+        let precision = self.precision.resolve();
+        if precision == Precision::Mixed && !matches!(device, Device::Cpu) {
+            return Err(Error::usage("--precision", format!("mixed is for the CPU only, and this is {}", device.name()))
+                .help("Take --device cpu for mixed precision, or leave --precision out: a GPU computes in f32."));
+        }
+        let Some(name) = self.family else {
+            return Ok(match precision {
+                Precision::F32 => self.tuned(device).unwrap_or_else(|| device.choice()),
+                Precision::Mixed => Choice::cpu(precision),
+            });
+        };
         let choice = match name {
             FamilyName::Plain => Choice::gpu(Family::Plain),
             FamilyName::Tiled => Choice::gpu(Family::Tiled),
+            FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16),
             FamilyName::Avx512 => Choice::native(Isa::Avx512),
             FamilyName::Avx2 => Choice::native(Isa::Avx2),
             FamilyName::Neon => Choice::native(Isa::Neon),
@@ -110,23 +145,28 @@ impl DeviceFlags {
                 .help("plain and tiled are a GPU's; avx512, avx2, neon and portable the CPU's."));
         }
         if let Family::Native(isa) = choice.family
-            && !Isa::available().contains(&isa)
+            && !Isa::available_in(precision).contains(&isa)
         {
-            return Err(Error::usage("--family", format!("this processor does not have {}", describe(&choice))));
+            let error = Error::usage("--family", format!("this processor does not have {}", describe(&choice)));
+            return Err(match isa {
+                Isa::Avx512Bf16 => error.help("avx512bf16 is a family of --precision mixed only."),
+                _ => error,
+            });
         }
-        Ok(choice)
+        Ok(choice.in_precision(precision))
     }
 }
 
 /// Says on stderr what computes.
 pub fn say(device: &Device, choice: &Choice) {
-    super::print::note(format_args!("device: {} ({})", device.name(), describe(choice)));
+    super::print::note(format_args!("device: {} ({}, {})", device.name(), describe(choice), choice.precision.name()));
 }
 
 /// A choice in a word.
 pub fn describe(choice: &Choice) -> &'static str {
     match choice.family {
         _ if !choice.is_native() && (!choice.tiles.is_empty() || !choice.rooms.is_empty()) => "tuned shaders",
+        Family::Native(Isa::Avx512Bf16) => "avx512bf16",
         Family::Native(Isa::Avx512) => "avx512",
         Family::Native(Isa::Avx2) => "avx2",
         Family::Native(Isa::Neon) => "neon",

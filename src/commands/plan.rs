@@ -8,7 +8,7 @@ use crate::device::Device;
 use crate::device::select::DeviceKind;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
-use crate::kernels::{Access, Choice, Family};
+use crate::kernels::{Access, Choice, Family, Precision};
 use crate::network::Network;
 use crate::plan::{Plan, Run, Settings, memory, training};
 
@@ -131,7 +131,8 @@ pub fn run(args: Args) -> Result<Outcome> {
 
 /// The device and the kernels; shaders can be planned for without a device.
 fn choose(flags: &DeviceFlags) -> Result<(Option<Device>, Choice)> {
-    if flags.device == DeviceKind::Auto && flags.adapter.is_none() {
+    let f32s = flags.precision.resolve() == Precision::F32;
+    if f32s && flags.device == DeviceKind::Auto && flags.adapter.is_none() {
         match flags.family {
             Some(FamilyName::Plain) => return Ok((None, Choice::gpu(Family::Plain))),
             Some(FamilyName::Tiled) => return Ok((None, Choice::gpu(Family::Tiled))),

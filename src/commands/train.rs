@@ -79,6 +79,7 @@ const DECIDING: &[&str] = &[
     "random_lenders",
     "remove",
     "family",
+    "precision",
     "dry_run",
 ];
 
@@ -309,7 +310,8 @@ mod tests {
     fn every_flag_that_decides_a_run_is_refused_with_resume() {
         let deciding = TrainFlags::augment_args(clap::Command::new("train"));
         let flags: Vec<&str> = deciding.get_arguments().map(|flag| flag.get_id().as_str()).collect();
-        let listed: Vec<&str> = DECIDING.iter().copied().filter(|flag| !["family", "dry_run"].contains(flag)).collect();
+        let listed: Vec<&str> =
+            DECIDING.iter().copied().filter(|flag| !["family", "precision", "dry_run"].contains(flag)).collect();
         assert_eq!(flags, listed);
     }
 }

@@ -6,8 +6,7 @@ pub mod gpu;
 pub mod select;
 
 use crate::error::Result;
-use crate::kernels::products::Isa;
-use crate::kernels::{Choice, Family};
+use crate::kernels::{Choice, Family, Precision};
 use crate::plan::{Plan, Run, TensorId};
 use select::{DeviceKind, Selection};
 
@@ -34,7 +33,7 @@ impl Device {
     /// GPU. (On software Vulkan they were measured three to four times ahead of the plain ones.)
     pub fn choice(&self) -> Choice {
         match self {
-            Device::Cpu => Choice::native(Isa::detect()),
+            Device::Cpu => Choice::cpu(Precision::F32),
             Device::Gpu(_) => Choice::gpu(Family::Tiled),
         }
     }

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::bf16::Element;
 use super::conv::Conv;
 use super::jobs::{jobs, share};
 use super::reader::Reader;
@@ -95,7 +96,7 @@ impl Cut {
 /// Makes the rows that a block's products read: row of position l, from `Cut::row_stride` times its
 /// place in the block on, holds `taps · cin` values. Padding reads 0.
 #[inline(always)]
-pub fn gather(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, rows: &mut [f32]) {
+pub fn gather<E: Element>(reader: &Reader<E>, conv: &Conv, cut: &Cut, block: &Block, rows: &mut [f32]) {
     let c = conv.cin;
     let first = |l: usize| (l * conv.stride) as isize - conv.padding[0] as isize;
     if !cut.short {

@@ -71,7 +71,8 @@ impl Source {
     /// Operands that come first in `conv_forward` and `conv_backward`:
     /// Wave: `wave`; FirstLayer: `wave, first_weights [tap, channel], first_norm [4, channel]`;
     /// Below: `below [clip, position, channel], below_norm [4, channel]`.
-    pub fn operands(&self, conv: &Conv) -> Vec<Operand> {
+    /// `stored` is p's element type.
+    pub fn operands(&self, conv: &Conv, stored: DType) -> Vec<Operand> {
         let wave = |stride: usize| Operand::new("wave", &[conv.clips, stride], DType::I16, super::Access::Read);
         match self {
             Source::Wave { stride } => vec![wave(*stride)],
@@ -81,7 +82,8 @@ impl Source {
                 Operand::read("first_norm", &[4, layer.cout]),
             ],
             Source::Below => {
-                vec![Operand::read("below", &[conv.clips, conv.input, conv.cin]), Operand::read("below_norm", &[4, conv.cin])]
+                let below = Operand::read("below", &[conv.clips, conv.input, conv.cin]).stored(stored);
+                vec![below, Operand::read("below_norm", &[4, conv.cin])]
             }
         }
     }

@@ -36,7 +36,8 @@ impl<'a> Arguments<'a> {
         Arguments { places, workspace: Shared::new(workspace), workspace_each, memory: PhantomData }
     }
 
-    fn slice<T: bytemuck::Pod>(&self, operand: usize) -> &'a [T] {
+    /// An operand that is read, of any element type.
+    pub fn slice<T: bytemuck::Pod>(&self, operand: usize) -> &'a [T] {
         let place = self.places[operand];
         // SAFETY: the constructor's promise.
         unsafe { std::slice::from_raw_parts(place.pointer.cast::<T>(), place.length / size_of::<T>()) }
@@ -62,7 +63,8 @@ impl<'a> Arguments<'a> {
         self.share(operand)
     }
 
-    fn share<T>(&self, operand: usize) -> Shared<'a, T> {
+    /// The same for any element type.
+    pub fn share<T: bytemuck::Pod>(&self, operand: usize) -> Shared<'a, T> {
         let place = self.places[operand];
         Shared { pointer: place.pointer.cast(), length: place.length / size_of::<T>(), memory: PhantomData }
     }
@@ -128,8 +130,8 @@ impl<'a, T> Shared<'a, T> {
 }
 
 /// Whether rows of `c` values from `at` on are whole lines of the cache, so that stores may go past it.
-pub fn whole_lines(at: *const f32, c: usize) -> bool {
-    c.is_multiple_of(16) && at.align_offset(64) == 0
+pub fn whole_lines<T>(at: *const T, c: usize) -> bool {
+    (c * size_of::<T>()).is_multiple_of(64) && at.align_offset(64) == 0
 }
 
 /// Runs a kernel on vectors, for tests and `check`: allocates the operands, fills the inputs,

@@ -6,6 +6,7 @@
 
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;
+pub mod bf16;
 pub mod blocks;
 pub mod clip_ranges;
 pub mod conv;
@@ -81,6 +82,12 @@ impl Operand {
         Operand::new(name, shape, DType::F32, Access::Scratch)
     }
 
+    /// The same of another element type.
+    pub fn stored(mut self, dtype: DType) -> Operand {
+        self.dtype = dtype;
+        self
+    }
+
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
@@ -106,6 +113,28 @@ pub enum Family {
     Tiled,
 }
 
+/// What z, p and dy are stored as, and what wide layers multiply (`algebra.md`, 2 and 5). Statistics, weights, their
+/// gradients, updates, losses and every sum are f32 in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    #[default]
+    F32,
+    /// z, p and dy in 16 bits (bf16 on a CPU), and F(3,3)'s products of bf16 pairs.
+    Mixed,
+}
+
+impl Precision {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        if self == Precision::F32 { "f32" } else { "mixed" }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Precision::F32
+    }
+}
+
 /// A family and the values of its tile sizes (`SHADER.NAME`, names of the shader's top-level `const`
 /// lines; those not named keep their default). Which there are, and within which bounds: [`tiles`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +145,8 @@ pub struct Choice {
     /// Of a GPU's products ([`tiles::ROOMS`]), those that are computed in another family than the rest.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rooms: BTreeMap<String, Family>,
+    #[serde(default, skip_serializing_if = "Precision::is_default")]
+    pub precision: Precision,
 }
 
 impl Choice {
@@ -128,7 +159,26 @@ impl Choice {
     }
 
     fn of(family: Family) -> Choice {
-        Choice { family, tiles: BTreeMap::new(), rooms: BTreeMap::new() }
+        Choice { family, tiles: BTreeMap::new(), rooms: BTreeMap::new(), precision: Precision::F32 }
+    }
+
+    /// The CPU's choice of a precision, with its best instructions.
+    pub fn cpu(precision: Precision) -> Choice {
+        Choice::native(Isa::detect_in(precision)).in_precision(precision)
+    }
+
+    /// The same in a precision.
+    pub fn in_precision(mut self, precision: Precision) -> Choice {
+        self.precision = precision;
+        self
+    }
+
+    /// What z, p and dy are stored as.
+    pub fn storage(&self) -> DType {
+        match self.precision {
+            Precision::F32 => DType::F32,
+            Precision::Mixed => DType::Bf16,
+        }
     }
 
     /// The family of one of a GPU's products.

@@ -1,12 +1,13 @@
 //! What a convolution on the CPU reads: the wave, layer 1 computed from it, or the layer below through
 //! its batch norm and ReLU.
 
+use super::bf16::Element;
 use super::conv::{Conv, Source, norm};
 use super::cpu::Arguments;
 use crate::network::MOST_FIRST_TAPS;
 
 /// What a convolution reads, with its operands in hand.
-pub enum Reader<'a> {
+pub enum Reader<'a, E> {
     Wave {
         wave: &'a [i16],
         stride: usize,
@@ -20,13 +21,13 @@ pub enum Reader<'a> {
         norm: &'a [f32],
     },
     Below {
-        below: &'a [f32],
+        below: &'a [E],
         norm: &'a [f32],
     },
 }
 
-impl<'a> Reader<'a> {
-    pub fn new(source: &'a Source, conv: &Conv, args: &Arguments<'a>) -> Reader<'a> {
+impl<'a, E: Element> Reader<'a, E> {
+    pub fn new(source: &'a Source, conv: &Conv, args: &Arguments<'a>) -> Reader<'a, E> {
         match source {
             Source::Wave { stride } => Reader::Wave { wave: args.samples(0), stride: *stride },
             Source::FirstLayer { layer, samples, stride } => Reader::FirstLayer {
@@ -37,13 +38,13 @@ impl<'a> Reader<'a> {
                 weights: args.read(1),
                 norm: args.read(2),
             },
-            Source::Below => Reader::Below { below: args.read(0), norm: args.read(1) },
+            Source::Below => Reader::Below { below: args.slice(0), norm: args.read(1) },
         }
         .checked(conv)
     }
 
     /// What is read by pointers is as long as the layer says.
-    fn checked(self, conv: &Conv) -> Reader<'a> {
+    fn checked(self, conv: &Conv) -> Reader<'a, E> {
         let norms = 4 * conv.cin;
         match &self {
             Reader::Wave { wave, stride } => assert!(wave.len() == conv.clips * stride),
@@ -104,7 +105,7 @@ impl<'a> Reader<'a> {
                 let (scale, shift) = (&norm[norm::SCALE * c..][..c], &norm[norm::SHIFT * c..][..c]);
                 let row = &mut row[..c];
                 for i in 0..c {
-                    row[i] = (scale[i] * p[i] + shift[i]).max(0.0);
+                    row[i] = (scale[i] * p[i].into() + shift[i]).max(0.0);
                 }
             }
         }

@@ -122,6 +122,7 @@ pub fn convolution<T: Real>(shape: Shape, a: &[T], w: &[T], bias: &[T]) -> Vec<T
 }
 
 /// Gradients of [`convolution`].
+#[derive(Clone)]
 pub struct ConvolutionGradient<T> {
     /// `[clip, input, cin]`
     pub a: Vec<T>,

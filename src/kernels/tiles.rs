@@ -3,7 +3,8 @@
 //! on every adapter: WebGPU's limits are enough for all of it.
 
 use super::gpu::Limits;
-use super::{Choice, Family};
+use super::products::Isa;
+use super::{Choice, Family, Precision};
 use crate::error::{Error, Result};
 
 /// A top-level `const` line that a choice may set, as `SHADER.NAME`.
@@ -113,8 +114,14 @@ impl Choice {
                 return Err(wrong(format!("rooms: {room} cannot be {family:?} where the rest is {:?}", self.family)));
             }
         }
+        if self.family == Family::Native(Isa::Avx512Bf16) && self.precision != Precision::Mixed {
+            return Err(wrong("family: avx512bf16 has products of mixed precision only".into()));
+        }
         if self.is_native() {
             return Ok(());
+        }
+        if self.precision != Precision::F32 {
+            return Err(wrong("precision: mixed is the CPU's; a GPU computes in f32".into()));
         }
         let forward = Sizes::of(self, "conv_forward.tiled");
         fits(

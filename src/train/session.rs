@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
                 .help("The order of sums differs between devices. To use its weights elsewhere, see `tagwalk tag`."));
         }
         if let Family::Native(isa) = config.settings.choice.family
-            && !Isa::available().contains(&isa)
+            && !Isa::available_in(config.settings.choice.precision).contains(&isa)
         {
             return Err(Error::usage("--device", format!("this run began on a processor with {isa:?}, which this one has not"))
                 .help("The order of sums differs between instruction sets: go on with it where it began."));

@@ -194,7 +194,7 @@ impl<'a> Shape<'a> {
             batch: bench.settings.batch,
             steps: steps.steps,
             mode: steps.mode.name(),
-            precision: "f32",
+            precision: bench.settings.choice.precision.name(),
         }
     }
 

@@ -3,21 +3,22 @@
 
 use std::ops::Range;
 
+use crate::kernels::bf16::Element;
 use crate::kernels::conv::{Conv, norm};
 use crate::kernels::cpu::{Shared, whole_lines};
-use crate::kernels::products::Simd;
+use crate::kernels::products::{MOST_ROWS, Simd};
 use crate::kernels::reader::Reader;
 use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, TileInputs, input_gradient};
 use crate::network::MOST_FIRST_TAPS;
 
-pub struct Below<'a, 'b> {
+pub struct Below<'a, 'b, E> {
     pub conv: &'a Conv,
-    pub reader: &'a Reader<'b>,
+    pub reader: &'a Reader<'b, E>,
     /// Where dy' goes, if the layer below is stored.
-    pub dy: Option<Shared<'b, f32>>,
+    pub dy: Option<Shared<'b, E>>,
 }
 
-impl Below<'_, '_> {
+impl<E: Element> Below<'_, '_, E> {
     /// Finishes input position `j` of a clip: writes dy' and adds it to `sums` `[sum, cin]`. `da`, a row, becomes
     /// dy'; `a` is room for one. Every position is finished once.
     #[inline(always)]
@@ -35,10 +36,12 @@ impl Below<'_, '_> {
                 let (sum, sum_normal) = sums.split_at_mut(c);
                 let sum_normal = &mut sum_normal[..c];
                 for i in 0..c {
-                    let masked = if scale[i] * p[i] + shift[i] > 0.0 { da[i] } else { 0.0 };
-                    dy[i] = masked;
+                    let p: f32 = p[i].into();
+                    dy[i] = E::from(if scale[i] * p + shift[i] > 0.0 { da[i] } else { 0.0 });
+                    // The sums are of what is stored: of what the layer below reads.
+                    let masked: f32 = dy[i].into();
                     sum[i] += masked;
-                    sum_normal[i] += masked * ((p[i] - mean[i]) * r[i]);
+                    sum_normal[i] += masked * ((p - mean[i]) * r[i]);
                 }
             }
             Reader::FirstLayer { layer, .. } => {
@@ -116,6 +119,15 @@ impl Below<'_, '_> {
         let aligned = self.dy.is_some_and(|dy| whole_lines(dy.pointer(), c));
         assert!(dv.len() >= PRODUCTS * S::ROWS * width && some.len() <= S::ROWS && carry.len() >= 2 * width);
         assert!(self.dy.is_none_or(|dy| dy.len() == conv.clips * conv.input * c));
+        // Once for all vectors of channels: layer 1's samples are found one at a time.
+        let mut places = [(TileInputs::nowhere(self.reader, conv), false); MOST_ROWS];
+        for (row, (inputs, last)) in some.clone().zip(&mut places) {
+            if row >= before {
+                let (clip, tile) = block.place(row - before);
+                *inputs = TileInputs::new(self.reader, conv, clip, cut.input(conv, tile));
+                *last = cut.is_last(tile);
+            }
+        }
         for from in (panel..c.min(panel + width)).step_by(S::LANES) {
             let n = S::LANES.min(c - from);
             // SAFETY: the caller's promise.
@@ -134,7 +146,7 @@ impl Below<'_, '_> {
                     Reader::Below { below, norm } => (below.as_ptr(), S::load_some(norm.as_ptr().add(norm::MEAN * c + from), n)),
                     _ => (std::ptr::null(), zero),
                 };
-                for row in some.clone() {
+                for (row, &(ref inputs, last)) in some.clone().zip(&places) {
                     let mut v = [zero; PRODUCTS];
                     for (i, v) in v.iter_mut().enumerate() {
                         *v = S::load(dv.as_ptr().add((i * S::ROWS + row - some.start) * width + from - panel));
@@ -145,10 +157,7 @@ impl Below<'_, '_> {
                     if row < before {
                         continue;
                     }
-                    let (clip, tile) = block.place(row - before);
-                    let inputs = TileInputs::new(self.reader, conv, clip, cut.input(conv, tile));
                     // Of a clip's last tile all, else those that the next one does not add to.
-                    let last = cut.is_last(tile);
                     for (k, &da) in da.iter().enumerate() {
                         let Some(at) = inputs.place(k) else { continue };
                         if k >= OUTPUTS && !last {
@@ -156,9 +165,11 @@ impl Below<'_, '_> {
                         }
                         let masked = S::where_greater(inputs.normed::<S>(k, from, n), zero, da, zero);
                         if let Some(dy) = &self.dy {
-                            S::store_past(dy.pointer().add(at + from), masked, n, aligned);
+                            // The sums are of what is stored: of what the layer below reads.
+                            let masked = E::rounded::<S>(masked);
+                            E::store_past::<S>(dy.pointer().add(at + from), masked, n, aligned);
                             own[0] = S::add(own[0], masked);
-                            own[1] = S::fma(masked, S::sub(S::load_some(stored.add(at + from), n), mean), own[1]);
+                            own[1] = S::fma(masked, S::sub(E::load_some::<S>(stored.add(at + from), n), mean), own[1]);
                         } else {
                             for (tap, own) in own.iter_mut().enumerate().take(taps) {
                                 *own = S::fma(S::splat(inputs.patch(k)[tap]), masked, *own);

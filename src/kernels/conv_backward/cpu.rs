@@ -1,11 +1,15 @@
 //! `conv_backward` in Rust by direct products: one pass over z, p and dy. A block makes its rows of `a` and of dz once,
 //! then both products; the input's gradient ends with the mask and the sums of the layer below.
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::below::Below;
 use super::dz::{Dz, Owned, Slab, spread_rows};
 use super::{Arguments, ConvBackward, Source};
+use crate::kernels::Precision;
+use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::blocks::{Cut, gather};
 use crate::kernels::conv::Conv;
 use crate::kernels::products::{Product, Simd, Work, product};
@@ -80,8 +84,16 @@ pub fn workspace(kernel: &ConvBackward) -> usize {
 }
 
 pub fn run(kernel: &ConvBackward, args: &Arguments) {
+    match kernel.choice.precision {
+        Precision::F32 => jobs::<f32>(kernel, args),
+        Precision::Mixed => jobs::<Bf16>(kernel, args),
+    }
+}
+
+fn jobs<E: Element>(kernel: &ConvBackward, args: &Arguments) {
     let cut = Cut::of(&kernel.conv);
-    (0..cut.jobs).into_par_iter().for_each(|job| kernel.choice.isa().run(Job { kernel, args, cut, job }));
+    let run = |job| kernel.choice.isa().run(Job::<E> { kernel, args, cut, job, element: PhantomData });
+    (0..cut.jobs).into_par_iter().for_each(run);
     join_weights(kernel, args, cut.jobs);
 }
 
@@ -107,20 +119,21 @@ fn join_weights(kernel: &ConvBackward, args: &Arguments, jobs: usize) {
     });
 }
 
-struct Job<'a, 'b> {
+struct Job<'a, 'b, E> {
     kernel: &'a ConvBackward,
     args: &'a Arguments<'b>,
     cut: Cut,
     job: usize,
+    element: PhantomData<E>,
 }
 
-impl Work for Job<'_, '_> {
+impl<E: Element> Work for Job<'_, '_, E> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Job { kernel, args, cut, job } = self;
+        let Job { kernel, args, cut, job, .. } = self;
         let conv = &kernel.conv;
         let at = kernel.places();
-        let reader = Reader::new(&kernel.source, conv, args);
+        let reader = Reader::<E>::new(&kernel.source, conv, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
         let stride = padded(kernel, conv.cout);
@@ -139,7 +152,7 @@ impl Work for Job<'_, '_> {
         let part_length = depth * stride;
         // SAFETY: a job owns its part.
         let part = unsafe { args.write(at.weight_partials).range(job * part_length..(job + 1) * part_length) };
-        let maker = Dz::new(conv, args, &at);
+        let maker = Dz::<E>::new(conv, args, &at);
         let mut first_block = true;
         for b in cut.job(job) {
             let block = cut.block(conv, b);
@@ -203,7 +216,7 @@ impl Work for Job<'_, '_> {
                 }
             }
             block_sums.fill(0.0);
-            let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.write(p)) };
+            let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.share(p)) };
             let mut rows = da.chunks_exact_mut(da_stride);
             for clip in block.clips.clone() {
                 for (j, da) in owned.positions.clone().zip(&mut rows) {

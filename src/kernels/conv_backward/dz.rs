@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Arguments, Places};
+use crate::kernels::bf16::Element;
 use crate::kernels::blocks::{Block, Cut};
 use crate::kernels::conv::Conv;
 use crate::kernels::products::Simd;
@@ -55,7 +56,7 @@ impl Slab {
     }
 
     #[inline(always)]
-    pub fn fill(&self, maker: &Dz, conv: &Conv, clip: usize, stride: usize, out: &mut [f32], open: &mut [f32]) {
+    pub fn fill<E: Element>(&self, maker: &Dz<E>, conv: &Conv, clip: usize, stride: usize, out: &mut [f32], open: &mut [f32]) {
         let end = self.start + self.rows as isize;
         let real = self.start.max(0) as usize..end.min(conv.length() as isize) as usize;
         let (before, rest) = out[..self.rows * stride].split_at_mut(self.place(real.start as isize) * stride);
@@ -87,16 +88,16 @@ pub fn spread_rows(conv: &Conv, owned: &Owned, slab: &Slab, clips: usize, stride
 }
 
 /// Makes rows of dz.
-pub struct Dz<'a> {
-    z: &'a [f32],
-    p: Option<&'a [f32]>,
-    dy: &'a [f32],
+pub struct Dz<'a, E> {
+    z: &'a [E],
+    p: Option<&'a [E]>,
+    dy: &'a [E],
     coefficients: &'a [f32],
 }
 
-impl<'a> Dz<'a> {
-    pub fn new(conv: &Conv, args: &Arguments<'a>, at: &Places) -> Dz<'a> {
-        let (z, p, dy) = (args.read(at.z), at.p.map(|p| args.read(p)), args.read(at.dy));
+impl<'a, E: Element> Dz<'a, E> {
+    pub fn new(conv: &Conv, args: &Arguments<'a>, at: &Places) -> Dz<'a, E> {
+        let (z, p, dy) = (args.slice(at.z), at.p.map(|p| args.slice(p)), args.slice(at.dy));
         let coefficients = args.read(at.coefficients);
         let pooled = conv.clips * conv.windows.count * conv.cout;
         assert!(z.len() == conv.positions() * conv.cout && dy.len() == pooled && coefficients.len() == 4 * conv.cout);
@@ -123,14 +124,14 @@ impl<'a> Dz<'a> {
             let (s, c0) = (S::load_some(row, n), S::load_some(row.add(c), n));
             let (c1, mean) = (S::load_some(row.add(2 * c), n), S::load_some(row.add(3 * c), n));
             let pooled = (clip * windows.count + window) * c + from;
-            let p = S::load_some(self.p.expect("a window is pooled").as_ptr().add(pooled), n);
+            let p = E::load_some::<S>(self.p.expect("a window is pooled").as_ptr().add(pooled), n);
             let zero = S::splat(0.0);
             // The first position that equals p takes the window's gradient.
-            let mut open = S::mul(s, S::load_some(self.dy.as_ptr().add(pooled), n));
+            let mut open = S::mul(s, E::load_some::<S>(self.dy.as_ptr().add(pooled), n));
             let z = self.z.as_ptr().add((clip * windows.length + window * windows.size - windows.left) * c + from);
             let mut dz = [zero; 3];
             for (k, dz) in dz.iter_mut().enumerate() {
-                let z = S::load_some(z.add(k * c), n);
+                let z = E::load_some::<S>(z.add(k * c), n);
                 let rest = S::fma(c1, S::sub(z, mean), c0);
                 *dz = S::add(rest, S::where_equal(z, p, open, zero));
                 open = S::where_equal(z, p, zero, open);
@@ -153,7 +154,7 @@ impl<'a> Dz<'a> {
                 let out = &mut out[(l - positions.start) * stride..][..stride];
                 let z = z(l);
                 for i in 0..c {
-                    out[i] = c0[i] + c1[i] * (z[i] - mean[i]);
+                    out[i] = c0[i] + c1[i] * (z[i].into() - mean[i]);
                 }
                 out[c..].fill(0.0);
                 l += 1;
@@ -161,13 +162,13 @@ impl<'a> Dz<'a> {
             };
             let dy = &self.dy[(clip * windows.count + w) * c..][..c];
             for i in 0..c {
-                open[i] = s[i] * dy[i];
+                open[i] = s[i] * dy[i].into();
             }
             let Some(p) = self.p else {
                 let out = &mut out[(l - positions.start) * stride..][..stride];
                 let z = z(l);
                 for i in 0..c {
-                    out[i] = open[i] + c0[i] + c1[i] * (z[i] - mean[i]);
+                    out[i] = open[i] + c0[i] + c1[i] * (z[i].into() - mean[i]);
                 }
                 out[c..].fill(0.0);
                 l += 1;
@@ -182,15 +183,15 @@ impl<'a> Dz<'a> {
                 let z = z(m);
                 if m < positions.start || m >= positions.end {
                     for i in 0..c {
-                        open[i] = if z[i] == p[i] { 0.0 } else { open[i] };
+                        open[i] = if z[i].into() == p[i].into() { 0.0 } else { open[i] };
                     }
                     continue;
                 }
                 let out = &mut out[(m - positions.start) * stride..][..stride];
                 let (row, rest) = out.split_at_mut(c);
                 for i in 0..c {
-                    let taken = z[i] == p[i];
-                    row[i] = c0[i] + c1[i] * (z[i] - mean[i]) + if taken { open[i] } else { 0.0 };
+                    let taken = z[i].into() == p[i].into();
+                    row[i] = c0[i] + c1[i] * (z[i].into() - mean[i]) + if taken { open[i] } else { 0.0 };
                     open[i] = if taken { 0.0 } else { open[i] };
                 }
                 rest.fill(0.0);

@@ -121,21 +121,21 @@ impl Kernel for ConvBackward {
     }
 
     fn operands(&self) -> Vec<Operand> {
-        let c = &self.conv;
-        let mut all = self.source.operands(c);
-        all.push(Operand::read("z", &[c.clips, c.length(), c.cout]));
+        let (c, stored) = (&self.conv, self.choice.storage());
+        let mut all = self.source.operands(c, stored);
+        all.push(Operand::read("z", &[c.clips, c.length(), c.cout]).stored(stored));
         if !c.unpooled() {
-            all.push(Operand::read("p", &[c.clips, c.windows.count, c.cout]));
+            all.push(Operand::read("p", &[c.clips, c.windows.count, c.cout]).stored(stored));
         }
-        all.push(Operand::read("dy", &[c.clips, c.windows.count, c.cout]));
+        all.push(Operand::read("dy", &[c.clips, c.windows.count, c.cout]).stored(stored));
         all.push(Operand::read("coefficients", &[4, c.cout]));
         let wave = matches!(self.source, Source::Wave { .. });
         if !wave {
-            all.push(Operand::read("weights", &self.packing().shape()));
+            all.push(Operand::read("weights", &self.packing().shape()).stored(self.packing().dtype()));
         }
         all.push(Operand::write("weights_gradient", &[c.taps, c.cin, c.cout]));
         if self.source == Source::Below {
-            all.push(Operand::write("below_dy", &[c.clips, c.input, c.cin]));
+            all.push(Operand::write("below_dy", &[c.clips, c.input, c.cin]).stored(stored));
         }
         if !wave {
             all.push(Operand::write("below_partials", &[self.tiles(), self.sums(), c.cin]));

@@ -2,15 +2,22 @@
 //! what the layer reads. A block makes V and dM once, then both products; dV is turned into the
 //! input's gradient a register tile at a time and ends with the mask and the sums of the layer below.
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::below::Below;
 use super::dz::Dz;
 use super::{Arguments, ConvBackward};
+use crate::kernels::Precision;
+use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::conv::Conv;
-use crate::kernels::products::{Product, Simd, Work, heights, product};
+use crate::kernels::products::{Product, Simd, Work, heights, pair_product, product};
 use crate::kernels::reader::Reader;
-use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, output_gradient, transform_inputs, transform_weight_gradient};
+use crate::kernels::winograd::{
+    Block, Cut, OUTPUTS, PRODUCTS, output_gradient, row_values, transform_input_pairs, transform_inputs,
+    transform_weight_gradient,
+};
 
 pub fn tiles(kernel: &ConvBackward) -> usize {
     Cut::of(&kernel.conv).jobs
@@ -35,10 +42,12 @@ pub fn weight_parts(kernel: &ConvBackward) -> usize {
 struct Room {
     /// V of a block.
     v: usize,
-    /// Three rows of dz, and room to make them, where a tile is no whole window.
+    /// Three rows of dz, and room to make them, where a tile is no whole window; of two tiles.
     dz: usize,
     /// dM of a block and of the tile before it.
     dm: usize,
+    /// Of bf16, dM once more: pairs of tiles.
+    dm_pairs: usize,
     /// dV of a register tile.
     dv: usize,
     /// Two rows of da, which the next tile adds to.
@@ -52,9 +61,13 @@ fn room(kernel: &ConvBackward) -> Room {
     let rows = Cut::of(conv).rows();
     let round = |n: usize| n.next_multiple_of(16);
     Room {
-        v: round(PRODUCTS * rows * conv.cin),
-        dz: round((OUTPUTS + 1) * padded(kernel)),
+        v: round(PRODUCTS * rows.next_multiple_of(2) * conv.cin),
+        dz: 2 * round((OUTPUTS + 1) * padded(kernel)),
         dm: round(PRODUCTS * (rows + 1) * padded(kernel)),
+        dm_pairs: match kernel.choice.precision {
+            Precision::F32 => 0,
+            Precision::Mixed => round(PRODUCTS * rows.div_ceil(2) * padded(kernel)),
+        },
         dv: round(PRODUCTS * isa.rows() * isa.width()),
         carry: round(2 * isa.width()),
         sums: round(kernel.sums() * conv.cin),
@@ -64,12 +77,20 @@ fn room(kernel: &ConvBackward) -> Room {
 pub fn workspace(kernel: &ConvBackward) -> usize {
     let r = room(kernel);
     // Joining takes a row of each of the five products.
-    (r.v + r.dz + r.dm + r.dv + r.carry + 2 * r.sums).max(PRODUCTS * padded(kernel))
+    (r.v + r.dz + r.dm + r.dm_pairs + r.dv + r.carry + 2 * r.sums).max(PRODUCTS * padded(kernel))
 }
 
 pub fn run(kernel: &ConvBackward, args: &Arguments) {
+    match kernel.choice.precision {
+        Precision::F32 => jobs::<f32>(kernel, args),
+        Precision::Mixed => jobs::<Bf16>(kernel, args),
+    }
+}
+
+fn jobs<E: Element>(kernel: &ConvBackward, args: &Arguments) {
     let cut = Cut::of(&kernel.conv);
-    (0..cut.jobs).into_par_iter().for_each(|job| kernel.choice.isa().run(Job { kernel, args, cut, job }));
+    let run = |job| kernel.choice.isa().run(Job::<E> { kernel, args, cut, job, element: PhantomData });
+    (0..cut.jobs).into_par_iter().for_each(run);
     join_weights(kernel, args, cut.jobs);
 }
 
@@ -106,20 +127,21 @@ fn join_weights(kernel: &ConvBackward, args: &Arguments, jobs: usize) {
     });
 }
 
-struct Job<'a, 'b> {
+struct Job<'a, 'b, E> {
     kernel: &'a ConvBackward,
     args: &'a Arguments<'b>,
     cut: Cut,
     job: usize,
+    element: PhantomData<E>,
 }
 
-impl Work for Job<'_, '_> {
+impl<E: Element> Work for Job<'_, '_, E> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Job { kernel, args, cut, job } = self;
+        let Job { kernel, args, cut, job, .. } = self;
         let conv = &kernel.conv;
         let at = kernel.places();
-        let reader = Reader::new(&kernel.source, conv, args);
+        let reader = Reader::<E>::new(&kernel.source, conv, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
         let (cin, stride) = (conv.cin, padded(kernel));
@@ -128,6 +150,7 @@ impl Work for Job<'_, '_> {
         let (v, space) = space.split_at_mut(room.v);
         let (dz, space) = space.split_at_mut(room.dz);
         let (dm, space) = space.split_at_mut(room.dm);
+        let (dm_pairs, space) = space.split_at_mut(room.dm_pairs);
         let (dv, space) = space.split_at_mut(room.dv);
         let (carry, space) = space.split_at_mut(room.carry);
         let (sums, space) = space.split_at_mut(room.sums);
@@ -138,34 +161,41 @@ impl Work for Job<'_, '_> {
         let each = part(kernel);
         // SAFETY: a job owns its part.
         let part = unsafe { args.write(at.weight_partials).range(job * each..(job + 1) * each) };
-        let maker = Dz::new(conv, args, &at);
-        let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.write(p)) };
+        let maker = Dz::<E>::new(conv, args, &at);
+        let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.share(p)) };
         for (b, first_block) in cut.job(job).zip(std::iter::once(true).chain(std::iter::repeat(false))) {
             let block = cut.block(conv, b);
             // SAFETY: `room` has their sizes.
             let made = unsafe {
-                transform_inputs::<S>(&reader, conv, &cut, &block, v);
-                make_dm::<S>(&maker, conv, &cut, &block, stride, dz, dm)
+                if E::HALF {
+                    transform_input_pairs::<S, E>(&reader, conv, &cut, &block, v);
+                    make_dm_pairs::<S, E>(&maker, conv, &cut, &block, stride, dz, dm, dm_pairs)
+                } else {
+                    transform_inputs::<S, E>(&reader, conv, &cut, &block, v);
+                    make_dm::<S, E>(&maker, conv, &cut, &block, stride, dz, dm)
+                }
             };
             let rows = block.rows();
             let before = made - rows;
             for i in 0..PRODUCTS {
                 // SAFETY: V has `rows` rows a product, dM `made`, the part `cin`.
                 unsafe {
-                    product::<S>(&mut Product {
+                    let depth = if E::HALF { rows.div_ceil(2) } else { rows };
+                    let mut one = Product {
                         rows: cin,
-                        depth: rows,
+                        depth,
                         panels: stride / width,
-                        a: &v[i * rows * cin..],
+                        a: &v[i * depth * cin..],
                         a_row: 1,
                         a_depth: cin,
-                        b: &dm[(i * made + before) * stride..],
+                        b: if E::HALF { &dm_pairs[i * depth * stride..] } else { &dm[(i * made + before) * stride..] },
                         b_panel: width,
                         b_depth: stride,
                         c: &mut part[i * cin * stride..],
                         c_row: stride,
                         accumulate: !first_block,
-                    });
+                    };
+                    if E::HALF { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
                 }
             }
 
@@ -176,20 +206,22 @@ impl Work for Job<'_, '_> {
                     for i in 0..PRODUCTS {
                         // SAFETY: sizes as `room` has them; the packed panels are `[panel, product, cout, width]`.
                         unsafe {
-                            product::<S>(&mut Product {
+                            let (depth, row) = (row_values::<E>(conv.cout), row_values::<E>(stride));
+                            let mut one = Product {
                                 rows: some.len(),
-                                depth: conv.cout,
+                                depth,
                                 panels: 1,
-                                a: &dm[(i * made + some.start) * stride..],
-                                a_row: stride,
+                                a: &dm[(i * made + some.start) * row..],
+                                a_row: row,
                                 a_depth: 1,
-                                b: &weights[(n * PRODUCTS + i) * conv.cout * width..],
+                                b: &weights[(n * PRODUCTS + i) * depth * width..],
                                 b_panel: 0,
                                 b_depth: width,
                                 c: &mut dv[i * S::ROWS * width..],
                                 c_row: width,
                                 accumulate: false,
-                            });
+                            };
+                            if E::HALF { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
                         }
                     }
                     // SAFETY: every input is given away by one tile.
@@ -206,14 +238,63 @@ impl Work for Job<'_, '_> {
     }
 }
 
-/// dM = A dz of a block's tiles, behind that of the tile before them in their clip, whose inputs reach
-/// into theirs. Gives the number of rows.
+/// dM of one tile of a clip, a vector of channels at a time.
+struct Tile<'a> {
+    clip: usize,
+    tile: usize,
+    /// Three rows of dz, where the tile is no whole window.
+    rows: Option<&'a [f32]>,
+}
+
+impl<'a> Tile<'a> {
+    /// `dz` has room for three rows of dz and one more.
+    #[inline(always)]
+    fn new<E: Element>(
+        maker: &Dz<E>,
+        conv: &Conv,
+        cut: &Cut,
+        (clip, tile): (usize, usize),
+        stride: usize,
+        dz: &'a mut [f32],
+    ) -> Tile<'a> {
+        let real = cut.real(conv, tile);
+        if real.len() == OUTPUTS && !conv.unpooled() && tile < conv.windows.count {
+            return Tile { clip, tile, rows: None };
+        }
+        let (dz, open) = dz.split_at_mut(OUTPUTS * stride);
+        let first = cut.position(tile).strict_add_unsigned(real.start) as usize;
+        dz.fill(0.0);
+        maker.rows(conv, clip, first..first + real.len(), stride, &mut dz[real.start * stride..], open);
+        Tile { clip, tile, rows: Some(dz) }
+    }
+
+    /// dM = A dz of the channels from `from` on.
+    ///
+    /// # Safety
+    /// The processor has `S`'s instructions; a vector from `from` on is in a row of `stride`.
+    #[inline(always)]
+    unsafe fn dm<S: Simd, E: Element>(&self, maker: &Dz<E>, conv: &Conv, stride: usize, from: usize) -> [S::V; PRODUCTS] {
+        // SAFETY: the caller's promise; a row is filled up to whole panels.
+        unsafe {
+            output_gradient::<S>(match self.rows {
+                None => maker.window::<S>(conv, self.clip, self.tile, from),
+                Some(rows) => {
+                    let row = rows.as_ptr().add(from);
+                    [S::load(row), S::load(row.add(stride)), S::load(row.add(2 * stride))]
+                }
+            })
+        }
+    }
+}
+
+/// dM of a block's tiles, behind that of the tile before them in their clip, whose inputs reach into theirs:
+/// `[product, tile, cout]`. Gives the number of rows.
 ///
 /// # Safety
 /// The processor has `S`'s instructions; `dm` has room for the rows.
 #[inline(always)]
-unsafe fn make_dm<S: Simd>(
-    maker: &Dz,
+unsafe fn make_dm<S: Simd, E: Element>(
+    maker: &Dz<E>,
     conv: &Conv,
     cut: &Cut,
     block: &Block,
@@ -223,28 +304,76 @@ unsafe fn make_dm<S: Simd>(
 ) -> usize {
     let before = usize::from(block.follows());
     let made = block.rows() + before;
-    let (dz, open) = dz.split_at_mut(OUTPUTS * stride);
     assert!(dm.len() >= PRODUCTS * made * stride);
     for row in 0..made {
-        let (clip, tile) = if row < before { (block.clips.start, block.tiles.start - 1) } else { block.place(row - before) };
-        let real = cut.real(conv, tile);
-        let whole = real.len() == OUTPUTS && !conv.unpooled() && tile < conv.windows.count;
-        if !whole {
-            let first = cut.position(tile).strict_add_unsigned(real.start) as usize;
-            dz.fill(0.0);
-            maker.rows(conv, clip, first..first + real.len(), stride, &mut dz[real.start * stride..], open);
-        }
+        let place = if row < before { (block.clips.start, block.tiles.start - 1) } else { block.place(row - before) };
+        let tile = Tile::new(maker, conv, cut, place, stride, dz);
         for from in (0..stride).step_by(S::LANES) {
             // SAFETY: the caller's promise; a row is filled up to whole panels.
             unsafe {
-                let d = if whole {
-                    maker.window::<S>(conv, clip, tile, from)
-                } else {
-                    let row = dz.as_ptr().add(from);
-                    [S::load(row), S::load(row.add(stride)), S::load(row.add(2 * stride))]
-                };
-                for (i, v) in output_gradient::<S>(d).into_iter().enumerate() {
+                for (i, v) in tile.dm::<S, E>(maker, conv, stride, from).into_iter().enumerate() {
                     S::store(dm.as_mut_ptr().add((i * made + row) * stride + from), v);
+                }
+            }
+        }
+    }
+    made
+}
+
+/// The same rounded to bf16, in both orders that the products of pairs need: `dm` `[product, tile, cout]` for the input's
+/// gradient, and `pairs` `[product, pair of tiles, cout]`, without the tile before and with zeros behind an odd number,
+/// for the weights'.
+///
+/// # Safety
+/// As [`make_dm`]; `pairs` has room for half as many rows, rounded up; `dz` for twice as many as of one tile.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // As `make_dm`, and one order more.
+unsafe fn make_dm_pairs<S: Simd, E: Element>(
+    maker: &Dz<E>,
+    conv: &Conv,
+    cut: &Cut,
+    block: &Block,
+    stride: usize,
+    dz: &mut [f32],
+    dm: &mut [f32],
+    pairs: &mut [f32],
+) -> usize {
+    let before = usize::from(block.follows());
+    let (rows, made) = (block.rows(), block.rows() + before);
+    let half = rows.div_ceil(2);
+    assert!(2 * dm.len() >= PRODUCTS * made * stride && pairs.len() >= PRODUCTS * half * stride);
+    let (dz, other) = dz.split_at_mut(dz.len() / 2);
+    let dm = dm.as_mut_ptr().cast::<Bf16>();
+    if before > 0 {
+        let tile = Tile::new(maker, conv, cut, (block.clips.start, block.tiles.start - 1), stride, dz);
+        for from in (0..stride).step_by(S::LANES) {
+            // SAFETY: the caller's promise; a row is filled up to whole panels.
+            unsafe {
+                for (i, v) in tile.dm::<S, E>(maker, conv, stride, from).into_iter().enumerate() {
+                    S::narrow(dm.add(i * made * stride + from), v);
+                }
+            }
+        }
+    }
+    for pair in 0..half {
+        let (row, whole) = (2 * pair + before, 2 * pair + 1 < rows);
+        let low = Tile::new(maker, conv, cut, block.place(2 * pair), stride, dz);
+        let high = if whole { Some(Tile::new(maker, conv, cut, block.place(2 * pair + 1), stride, other)) } else { None };
+        for from in (0..stride).step_by(S::LANES) {
+            // SAFETY: as above.
+            unsafe {
+                let lows = low.dm::<S, E>(maker, conv, stride, from);
+                let highs = match &high {
+                    Some(high) => high.dm::<S, E>(maker, conv, stride, from),
+                    None => [S::splat(0.0); PRODUCTS],
+                };
+                for (i, (low, high)) in lows.into_iter().zip(highs).enumerate() {
+                    let to = dm.add((i * made + row) * stride + from);
+                    S::narrow(to, low);
+                    if whole {
+                        S::narrow(to.add(stride), high);
+                    }
+                    S::store(pairs.as_mut_ptr().add((i * half + pair) * stride + from), S::pairs(low, high));
                 }
             }
         }

@@ -1,12 +1,16 @@
 //! `conv_forward` in Rust by direct products: a job's blocks one after the other, each from the rows
 //! of the layer below to z, p and the statistics while it is in the cache.
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::statistics::Statistics;
 use super::{Arguments, ConvForward, Places};
+use crate::kernels::Precision;
+use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::blocks::{Block, Cut, gather};
-use crate::kernels::cpu::Shared;
+use crate::kernels::cpu::{Shared, whole_lines};
 use crate::kernels::pooling::replaces;
 use crate::kernels::products::{Product, Simd, Work, product};
 use crate::kernels::reader::Reader;
@@ -42,26 +46,35 @@ pub fn workspace(kernel: &ConvForward) -> usize {
 }
 
 pub fn run(kernel: &ConvForward, args: &Arguments) {
-    let cut = Cut::of(&kernel.conv);
-    (0..cut.jobs).into_par_iter().for_each(|job| kernel.choice.isa().run(Job { kernel, args, cut, job }));
+    match kernel.choice.precision {
+        Precision::F32 => jobs::<f32>(kernel, args),
+        Precision::Mixed => jobs::<Bf16>(kernel, args),
+    }
 }
 
-struct Job<'a, 'b> {
+fn jobs<E: Element>(kernel: &ConvForward, args: &Arguments) {
+    let cut = Cut::of(&kernel.conv);
+    let run = |job| kernel.choice.isa().run(Job::<E> { kernel, args, cut, job, element: PhantomData });
+    (0..cut.jobs).into_par_iter().for_each(run);
+}
+
+struct Job<'a, 'b, E> {
     kernel: &'a ConvForward,
     args: &'a Arguments<'b>,
     cut: Cut,
     job: usize,
+    element: PhantomData<E>,
 }
 
-impl Work for Job<'_, '_> {
+impl<E: Element> Work for Job<'_, '_, E> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Job { kernel, args, cut, job } = self;
+        let Job { kernel, args, cut, job, .. } = self;
         let conv = &kernel.conv;
         let Places { weights, gamma, z, p, partials } = kernel.places();
         let (weights, gamma) = (args.read(weights), gamma.map(|g| args.read(g)));
-        let (z, p, partials) = (z.map(|z| args.write(z)), p.map(|p| args.write(p)), partials.map(|s| args.write(s)));
-        let reader = Reader::new(&kernel.source, conv, args);
+        let (z, p, partials) = (z.map(|z| args.share(z)), p.map(|p| args.share(p)), partials.map(|s| args.write(s)));
+        let reader = Reader::<E>::new(&kernel.source, conv, args);
         let (c, stride) = (conv.cout, padded(kernel));
         let room = room(kernel);
         // SAFETY: once a task.
@@ -91,12 +104,18 @@ impl Work for Job<'_, '_> {
                     accumulate: false,
                 });
             }
+            if E::HALF {
+                // From here on z is what is stored: what backward reads.
+                for z in &mut tile[..count * stride] {
+                    *z = E::from(*z).into();
+                }
+            }
             if partials.is_some() {
                 statistics.add(&tile[..count * stride], stride);
             }
             if let Some(z) = &z {
                 // SAFETY: blocks own disjoint positions.
-                unsafe { write_rows::<S>(z, conv, &block, tile, stride) };
+                unsafe { write_rows::<S, E>(z, conv, &block, tile, stride) };
             }
             if let (Some(p), Some(gamma)) = (&p, gamma) {
                 for (i, clip) in block.clips.clone().enumerate() {
@@ -107,10 +126,13 @@ impl Work for Job<'_, '_> {
                         let held = unsafe { p.range(at..at + c) };
                         let mut positions =
                             conv.windows.positions(w).map(|l| &tile[(first + l - block.positions.start) * stride..][..c]);
-                        held.copy_from_slice(positions.next().expect("windows are not empty"));
+                        let first = positions.next().expect("windows are not empty");
+                        for i in 0..c {
+                            held[i] = E::from(first[i]);
+                        }
                         for row in positions {
                             for i in 0..c {
-                                held[i] = if replaces(row[i], held[i], gamma[i]) { row[i] } else { held[i] };
+                                held[i] = if replaces(row[i], held[i].into(), gamma[i]) { E::from(row[i]) } else { held[i] };
                             }
                         }
                     }
@@ -130,14 +152,20 @@ impl Work for Job<'_, '_> {
 /// # Safety
 /// The block's positions are this task's alone.
 #[inline(always)]
-unsafe fn write_rows<S: Simd>(z: &Shared<f32>, conv: &crate::kernels::conv::Conv, block: &Block, tile: &[f32], stride: usize) {
+unsafe fn write_rows<S: Simd, E: Element>(
+    z: &Shared<E>,
+    conv: &crate::kernels::conv::Conv,
+    block: &Block,
+    tile: &[f32],
+    stride: usize,
+) {
     let c = conv.cout;
     for (i, clip) in block.clips.clone().enumerate() {
         for (j, l) in block.positions.clone().enumerate() {
             let row = &tile[(i * block.positions.len() + j) * stride..][..c];
             let at = (clip * conv.length() + l) * c;
             // SAFETY: the caller's promise; operands begin at a multiple of 64 bytes.
-            unsafe { write_past::<S>(z.range(at..at + c), row) };
+            unsafe { write_past::<S, E>(z.range(at..at + c), row) };
         }
     }
 }
@@ -147,14 +175,13 @@ unsafe fn write_rows<S: Simd>(z: &Shared<f32>, conv: &crate::kernels::conv::Conv
 /// # Safety
 /// The processor has `S`'s instructions; a row of whole lines of 16 values begins at one.
 #[inline(always)]
-pub unsafe fn write_past<S: Simd>(to: &mut [f32], row: &[f32]) {
+pub unsafe fn write_past<S: Simd, E: Element>(to: &mut [E], row: &[f32]) {
     let c = to.len();
-    if !c.is_multiple_of(16) || to.as_ptr().align_offset(64) != 0 {
-        return to.copy_from_slice(row);
-    }
     let row = &row[..c];
+    let aligned = whole_lines(to.as_ptr(), c);
     for v in (0..c).step_by(S::LANES) {
-        // SAFETY: in both slices, and aligned.
-        unsafe { S::stream(to.as_mut_ptr().add(v), S::load(row.as_ptr().add(v))) };
+        let n = S::LANES.min(c - v);
+        // SAFETY: in both slices, and whole vectors where aligned.
+        unsafe { E::store_past::<S>(to.as_mut_ptr().add(v), S::load_some(row.as_ptr().add(v), n), n, aligned) };
     }
 }

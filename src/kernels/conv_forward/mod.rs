@@ -89,17 +89,17 @@ impl Kernel for ConvForward {
     }
 
     fn operands(&self) -> Vec<Operand> {
-        let c = &self.conv;
-        let mut all = self.source.operands(c);
-        all.push(Operand::read("weights", &self.packing().shape()));
+        let (c, stored) = (&self.conv, self.choice.storage());
+        let mut all = self.source.operands(c, stored);
+        all.push(Operand::read("weights", &self.packing().shape()).stored(self.packing().dtype()));
         if !c.unpooled() {
             all.push(Operand::read("gamma", &[c.cout]));
         }
         if self.keep_z || c.unpooled() {
-            all.push(Operand::write("z", &[c.clips, c.length(), c.cout]));
+            all.push(Operand::write("z", &[c.clips, c.length(), c.cout]).stored(stored));
         }
         if !c.unpooled() {
-            all.push(Operand::write("p", &[c.clips, c.windows.count, c.cout]));
+            all.push(Operand::write("p", &[c.clips, c.windows.count, c.cout]).stored(stored));
         }
         if self.statistics {
             all.push(Operand::write("partials", &[self.tiles(), 3, c.cout]));

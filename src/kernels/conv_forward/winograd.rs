@@ -2,16 +2,19 @@
 //! then, a register tile at a time, the five products and what follows from them, z, its pooled values
 //! and the statistics, while they are in the first cache.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::statistics::Statistics;
 use super::{Arguments, ConvForward, Places};
+use crate::kernels::Precision;
+use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::cpu::{Shared, whole_lines};
-use crate::kernels::products::{Product, Simd, Work, heights, product};
+use crate::kernels::products::{Product, Simd, Work, heights, pair_product, product};
 use crate::kernels::reader::Reader;
-use crate::kernels::winograd::{Block, Cut, PRODUCTS, output, transform_inputs};
+use crate::kernels::winograd::{Block, Cut, PRODUCTS, output, row_values, transform_inputs};
 
 pub fn tiles(kernel: &ConvForward) -> usize {
     Cut::of(&kernel.conv).jobs
@@ -42,32 +45,47 @@ pub fn workspace(kernel: &ConvForward) -> usize {
 }
 
 pub fn run(kernel: &ConvForward, args: &Arguments) {
-    let cut = Cut::of(&kernel.conv);
-    (0..cut.jobs).into_par_iter().for_each(|job| kernel.choice.isa().run(Job { kernel, args, cut, job }));
+    match kernel.choice.precision {
+        Precision::F32 => jobs::<f32>(kernel, args),
+        Precision::Mixed => jobs::<Bf16>(kernel, args),
+    }
 }
 
-struct Job<'a, 'b> {
+fn jobs<E: Element>(kernel: &ConvForward, args: &Arguments) {
+    let cut = Cut::of(&kernel.conv);
+    let run = |job| kernel.choice.isa().run(Job::<E> { kernel, args, cut, job, element: PhantomData });
+    (0..cut.jobs).into_par_iter().for_each(run);
+}
+
+struct Job<'a, 'b, E> {
     kernel: &'a ConvForward,
     args: &'a Arguments<'b>,
     cut: Cut,
     job: usize,
+    element: PhantomData<E>,
 }
 
-impl Work for Job<'_, '_> {
+impl<E: Element> Work for Job<'_, '_, E> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Job { kernel, args, cut, job } = self;
+        let Job { kernel, args, cut, job, .. } = self;
         let conv = &kernel.conv;
         let Places { weights, gamma, z, p, partials } = kernel.places();
         let weights = args.read(weights);
-        let out =
-            Out { kernel, cut, gamma: gamma.map(|g| args.read(g)), z: z.map(|z| args.write(z)), p: p.map(|p| args.write(p)) };
+        let out = Out {
+            kernel,
+            cut,
+            gamma: gamma.map(|g| args.read(g)),
+            z: z.map(|z| args.share::<E>(z)),
+            p: p.map(|p| args.share(p)),
+        };
         assert!(out.z.is_none_or(|z| z.len() == conv.positions() * conv.cout));
         assert!(out.p.is_none_or(|p| p.len() == conv.clips * conv.windows.count * conv.cout));
         assert!(out.gamma.is_none_or(|gamma| gamma.len() == conv.cout));
-        let reader = Reader::new(&kernel.source, conv, args);
+        let reader = Reader::<E>::new(&kernel.source, conv, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
+        let depth = row_values::<E>(conv.cin);
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
         let (v, space) = space.split_at_mut(room.v);
@@ -77,27 +95,28 @@ impl Work for Job<'_, '_> {
             let block = cut.block(conv, b);
             let rows = block.rows();
             // SAFETY: `room` has the size; so it has below. The packed panels are `[panel, product, cin, width]`.
-            unsafe { transform_inputs::<S>(&reader, conv, &cut, &block, v) };
+            unsafe { transform_inputs::<S, E>(&reader, conv, &cut, &block, v) };
             let mut ahead = 0;
             for n in 0..conv.cout.div_ceil(width) {
                 ahead = 0;
                 for some in heights::<S>(rows) {
                     for i in 0..PRODUCTS {
                         unsafe {
-                            product::<S>(&mut Product {
+                            let mut one = Product {
                                 rows: some.len(),
-                                depth: conv.cin,
+                                depth,
                                 panels: 1,
-                                a: &v[(i * rows + some.start) * conv.cin..],
-                                a_row: conv.cin,
+                                a: &v[(i * rows + some.start) * depth..],
+                                a_row: depth,
                                 a_depth: 1,
-                                b: &weights[(n * PRODUCTS + i) * conv.cin * width..],
+                                b: &weights[(n * PRODUCTS + i) * depth * width..],
                                 b_panel: 0,
                                 b_depth: width,
                                 c: &mut m[i * S::ROWS * width..],
                                 c_row: width,
                                 accumulate: false,
-                            });
+                            };
+                            if E::HALF { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
                         }
                     }
                     // SAFETY: every tile is one task's.
@@ -115,15 +134,15 @@ impl Work for Job<'_, '_> {
 }
 
 /// Where a register tile's outputs go.
-struct Out<'a, 'b> {
+struct Out<'a, 'b, E> {
     kernel: &'a ConvForward,
     cut: Cut,
     gamma: Option<&'b [f32]>,
-    z: Option<Shared<'b, f32>>,
-    p: Option<Shared<'b, f32>>,
+    z: Option<Shared<'b, E>>,
+    p: Option<Shared<'b, E>>,
 }
 
-impl Out<'_, '_> {
+impl<E: Element> Out<'_, '_, E> {
     /// From M of some of a block's tiles, a panel of channels from `panel` on: z past the caches (nobody reads it
     /// before backward), its pooled values, and the statistics, which have seen `ahead` rows of this
     /// block. Gives the number of rows of z.
@@ -166,7 +185,11 @@ impl Out<'_, '_> {
                     for (i, v) in products.iter_mut().enumerate() {
                         *v = S::load(m.as_ptr().add((i * S::ROWS + row - some.start) * width + from - panel));
                     }
-                    let outputs = output::<S>(products);
+                    // From here on z is what is stored: what backward reads.
+                    let mut outputs = output::<S>(products);
+                    for value in &mut outputs {
+                        *value = E::rounded::<S>(*value);
+                    }
                     if row == some.start {
                         let first = if real.start == 0 { outputs[0] } else { outputs[1] };
                         near = statistics.near::<S>(from, n, ahead, first);
@@ -179,7 +202,7 @@ impl Out<'_, '_> {
                         }
                         if let Some(z) = z {
                             let l = begin.strict_add_unsigned(k) as usize;
-                            S::store_past(z.add((clip * conv.length() + l) * c + from), value, n, aligned);
+                            E::store_past::<S>(z.add((clip * conv.length() + l) * c + from), value, n, aligned);
                         }
                         let d = S::sub(value, near);
                         sums = [S::add(sums[0], d), S::fma(d, d, sums[1])];
@@ -194,7 +217,7 @@ impl Out<'_, '_> {
                         && tile < conv.windows.count
                     {
                         let held = S::where_greater(gamma, zero, most, S::where_greater(zero, gamma, least, first));
-                        S::store_past(p.add((clip * conv.windows.count + tile) * c + from), held, n, aligned);
+                        E::store_past::<S>(p.add((clip * conv.windows.count + tile) * c + from), held, n, aligned);
                     }
                 }
                 if self.kernel.statistics {

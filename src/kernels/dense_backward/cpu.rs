@@ -3,14 +3,25 @@
 use rayon::prelude::*;
 
 use super::{Arguments, DenseBackward};
+use crate::kernels::Precision;
+use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::conv::norm;
 
 pub fn run(kernel: &DenseBackward, args: &Arguments) {
+    match kernel.choice.precision {
+        Precision::F32 => of::<f32>(kernel, args),
+        Precision::Mixed => of::<Bf16>(kernel, args),
+    }
+}
+
+fn of<E: Element>(kernel: &DenseBackward, args: &Arguments) {
     let (c, f, o) = (kernel.channels, kernel.features(), kernel.outputs);
-    let [below, normal, mask, weights, g] = [0, 1, 2, 3, 4].map(|i| args.read(i));
-    let [dw, dbias, dy, partials] = [5, 6, 7, 8].map(|i| args.write(i));
+    let below = args.slice::<E>(0);
+    let [normal, mask, weights, g] = [1, 2, 3, 4].map(|i| args.read(i));
+    let [dw, dbias, partials] = [5, 6, 8].map(|i| args.write(i));
+    let dy = args.share::<E>(7);
     // a before dropout.
-    let affine = |b: usize, i: usize| normal[norm::SCALE * c + i % c] * below[b * f + i] + normal[norm::SHIFT * c + i % c];
+    let affine = |b: usize, i: usize| normal[norm::SCALE * c + i % c] * below[b * f + i].into() + normal[norm::SHIFT * c + i % c];
     (0..f).into_par_iter().with_min_len(16).for_each(|i| {
         // SAFETY: a feature's row is this task's.
         let row = unsafe { dw.range(i * o..(i + 1) * o) };
@@ -36,9 +47,11 @@ pub fn run(kernel: &DenseBackward, args: &Arguments) {
         for i in 0..f {
             let open = affine(b, i) > 0.0 && mask[b * f + i] != 0.0;
             let da: f32 = if open { g.iter().zip(&weights[i * o..]).map(|(g, w)| g * w).sum() } else { 0.0 };
-            dy[i] = da * mask[b * f + i];
-            sums[i % c] += dy[i];
-            sums[c + i % c] += dy[i] * (below[b * f + i] - normal[norm::MEAN * c + i % c]) * normal[norm::R * c + i % c];
+            // The sums are of what is stored: of what the layer below reads.
+            dy[i] = E::from(da * mask[b * f + i]);
+            let (d, p): (f32, f32) = (dy[i].into(), below[b * f + i].into());
+            sums[i % c] += d;
+            sums[c + i % c] += d * (p - normal[norm::MEAN * c + i % c]) * normal[norm::R * c + i % c];
         }
     });
 }

@@ -55,14 +55,14 @@ impl Kernel for DenseBackward {
     fn operands(&self) -> Vec<Operand> {
         let (b, f, o) = (self.clips, self.features(), self.outputs);
         vec![
-            Operand::read("below", &[b, self.positions, self.channels]),
+            Operand::read("below", &[b, self.positions, self.channels]).stored(self.choice.storage()),
             Operand::read("below_norm", &[4, self.channels]),
             Operand::read("mask", &[b, f]),
             Operand::read("weights", &[f, o]),
             Operand::read("logits_gradient", &[b, o]),
             Operand::write("weights_gradient", &[f, o]),
             Operand::write("bias_gradient", &[o]),
-            Operand::write("dy", &[b, self.positions, self.channels]),
+            Operand::write("dy", &[b, self.positions, self.channels]).stored(self.choice.storage()),
             Operand::write("partials", &[self.tiles(), 2, self.channels]),
         ]
     }

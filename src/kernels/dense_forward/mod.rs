@@ -46,7 +46,7 @@ impl Kernel for DenseForward {
     fn operands(&self) -> Vec<Operand> {
         let f = self.features();
         let mut all = vec![
-            Operand::read("below", &[self.clips, self.positions, self.channels]),
+            Operand::read("below", &[self.clips, self.positions, self.channels]).stored(self.choice.storage()),
             Operand::read("below_norm", &[4, self.channels]),
         ];
         if self.masked {

@@ -3,6 +3,8 @@
 use rayon::prelude::*;
 
 use super::super::winograd::{PRODUCTS, transform_weight};
+use crate::kernels::bf16::Bf16;
+
 use super::{Arguments, Layout, PackWeights, Product};
 
 pub fn run(kernel: &PackWeights, args: &Arguments) {
@@ -41,6 +43,25 @@ pub fn run(kernel: &PackWeights, args: &Arguments) {
                         [0.0; PRODUCTS]
                     };
                     u.iter().enumerate().for_each(|(product, u)| panel[product * plane + k * width + j] = *u);
+                }
+            }
+        }),
+        Layout::WinogradPairs { width } => (0..given.div_ceil(width)).into_par_iter().for_each(|n| {
+            let plane = reduced.div_ceil(2) * width;
+            let packed = args.share::<Bf16>(1);
+            // SAFETY: panels are disjoint.
+            let panel = unsafe { packed.range(n * PRODUCTS * 2 * plane..(n + 1) * PRODUCTS * 2 * plane) };
+            for k in 0..reduced.next_multiple_of(2) {
+                for j in 0..width {
+                    let given_channel = n * width + j;
+                    let u = if given_channel < given && k < reduced {
+                        let (i, o) = if p.product == Product::Forward { (k, given_channel) } else { (given_channel, k) };
+                        transform_weight([0, 1, 2].map(|tap| weights[(tap * p.cin + i) * p.cout + o]))
+                    } else {
+                        [0.0; PRODUCTS]
+                    };
+                    let to = 2 * (k / 2 * width + j) + k % 2;
+                    u.iter().enumerate().for_each(|(product, u)| panel[product * 2 * plane + to] = Bf16::from(*u));
                 }
             }
         }),

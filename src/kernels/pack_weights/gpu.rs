@@ -11,7 +11,7 @@ pub fn dispatches(kernel: &PackWeights, limits: &Limits) -> Vec<Dispatch> {
     let (product, reversed, width) = match packing.layout {
         Layout::AsIs => (Product::Forward, false, packing.cout),
         Layout::Turned => (Product::InputGradient, false, packing.cin),
-        Layout::Winograd { .. } => unreachable!("no GPU family packs so"),
+        Layout::Winograd { .. } | Layout::WinogradPairs { .. } => unreachable!("no GPU family packs so"),
         Layout::Panels { width } => (packing.product, packing.product == Product::InputGradient, width),
     };
     let groups = line(length, limits);

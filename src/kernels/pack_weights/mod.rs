@@ -6,7 +6,7 @@ mod gpu;
 
 use super::conv::Conv;
 use super::winograd::{self, PRODUCTS};
-use super::{Choice, Family, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, DType, Family, Kernel, Operand, Precision, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Which product the weights are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub enum Layout {
     /// `[panel, product, reduced, width]`: the transformed weights U of [`winograd`],
     /// in panels as above; for InputGradient Uᵀ, which reduces over cout.
     Winograd { width: usize },
+    /// `[panel, product, reduced / 2, width, 2]`: the same as pairs of bf16 along the reduced index, a zero behind an
+    /// odd number.
+    WinogradPairs { width: usize },
     /// `[tap, cout, cin]`, so that neighbouring invocations read neighbouring input channels.
     Turned,
 }
@@ -45,7 +48,10 @@ pub enum Layout {
 impl Packing {
     pub fn new(conv: &Conv, product: Product, choice: &Choice) -> Packing {
         let layout = match (&choice.family, product) {
-            (Family::Native(isa), _) if winograd::applies(conv, choice) => Layout::Winograd { width: isa.width() },
+            (Family::Native(isa), _) if winograd::applies(conv, choice) => match choice.precision {
+                Precision::F32 => Layout::Winograd { width: isa.width() },
+                Precision::Mixed => Layout::WinogradPairs { width: isa.width() },
+            },
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
             (_, Product::Forward) => Layout::AsIs,
             (_, Product::InputGradient) => match choice.family_of("conv_input_gradient") {
@@ -71,8 +77,14 @@ impl Packing {
             Layout::AsIs => vec![self.taps, self.cin, self.cout],
             Layout::Panels { width } => vec![given.div_ceil(width), self.taps * reduced, width],
             Layout::Winograd { width } => vec![given.div_ceil(width), PRODUCTS, reduced, width],
+            Layout::WinogradPairs { width } => vec![given.div_ceil(width), PRODUCTS, reduced.div_ceil(2), width, 2],
             Layout::Turned => vec![self.taps, self.cout, self.cin],
         }
+    }
+
+    /// Element type of the packed weights.
+    pub fn dtype(&self) -> DType {
+        if let Layout::WinogradPairs { .. } = self.layout { DType::Bf16 } else { DType::F32 }
     }
 
     /// Whether a `pack_weights` call is needed.
@@ -112,7 +124,7 @@ impl Kernel for PackWeights {
 
     fn operands(&self) -> Vec<Operand> {
         let p = &self.packing;
-        vec![Operand::read("weights", &[p.taps, p.cin, p.cout]), Operand::write("packed", &p.shape())]
+        vec![Operand::read("weights", &[p.taps, p.cin, p.cout]), Operand::write("packed", &p.shape()).stored(p.dtype())]
     }
 
     fn flops(&self) -> u64 {

@@ -1,13 +1,15 @@
-//! AVX-512: 14 rows of 32 channels in 28 of the 32 registers.
+//! AVX-512: 14 rows of 32 channels in 28 of the 32 registers; with or without the instructions of AVX-512 BF16, which
+//! take subnormal numbers for zeros.
 
 use std::arch::x86_64::*;
 
 use super::{Simd, Work};
+use crate::kernels::bf16::Bf16;
 
 #[derive(Clone, Copy)]
-pub struct Avx512;
+pub struct Avx512<const BF16: bool>;
 
-impl Simd for Avx512 {
+impl<const BF16: bool> Simd for Avx512<BF16> {
     const LANES: usize = 16;
     const VECTORS: usize = 2;
     const ROWS: usize = 14;
@@ -65,6 +67,81 @@ impl Simd for Avx512 {
     unsafe fn where_greater(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 {
         unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), no, yes) }
     }
+    #[inline(always)]
+    unsafe fn widen(p: *const Bf16) -> __m512 {
+        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast())))) }
+    }
+    #[inline(always)]
+    unsafe fn narrow(p: *mut Bf16, v: __m512) {
+        unsafe {
+            let halves = if BF16 {
+                std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(v))
+            } else {
+                _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(_mm512_castps_si512(Self::rounded(v))))
+            };
+            _mm256_storeu_si256(p.cast(), halves);
+        }
+    }
+    #[inline(always)]
+    unsafe fn rounded(v: __m512) -> __m512 {
+        unsafe {
+            if BF16 {
+                let halves = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(v));
+                return _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves)));
+            }
+            let bits = _mm512_castps_si512(v);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+            let rounded = _mm512_and_si512(up, _mm512_set1_epi32(!0xffff));
+            // What is no number stays none.
+            let none = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+            _mm512_castsi512_ps(_mm512_mask_mov_epi32(rounded, none, _mm512_set1_epi32(0x7fc0_0000)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn pairs(low: __m512, high: __m512) -> __m512 {
+        unsafe {
+            if BF16 {
+                // All of `low`, then all of `high`; then each beside the other.
+                let both = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                const BESIDE: [u16; 32] = {
+                    let mut places = [0; 32];
+                    let mut i = 0;
+                    while i < 32 {
+                        places[i] = (i / 2 + 16 * (i % 2)) as u16;
+                        i += 1;
+                    }
+                    places
+                };
+                let beside = _mm512_loadu_si512(BESIDE.as_ptr().cast());
+                return _mm512_castsi512_ps(_mm512_permutexvar_epi16(beside, both));
+            }
+            let low = _mm512_srli_epi32::<16>(_mm512_castps_si512(Self::rounded(low)));
+            _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(Self::rounded(high))))
+        }
+    }
+    #[inline(always)]
+    unsafe fn dot(a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe {
+            if BF16 {
+                return _mm512_dpbf16_ps(
+                    c,
+                    std::mem::transmute::<__m512, __m512bh>(a),
+                    std::mem::transmute::<__m512, __m512bh>(b),
+                );
+            }
+            let c = Self::fma(Self::highs(a), Self::highs(b), c);
+            Self::fma(Self::lows(a), Self::lows(b), c)
+        }
+    }
+    #[inline(always)]
+    unsafe fn lows(pairs: __m512) -> __m512 {
+        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(pairs))) }
+    }
+    #[inline(always)]
+    unsafe fn highs(pairs: __m512) -> __m512 {
+        unsafe { _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), _mm512_set1_epi32(!0xffff))) }
+    }
 }
 
 /// # Safety
@@ -73,7 +150,18 @@ impl Simd for Avx512 {
 pub unsafe fn run<W: Work>(work: W) {
     // Orders the streaming stores before the work's end is seen.
     unsafe {
-        work.run::<Avx512>();
-        Avx512::fence();
+        work.run::<Avx512<false>>();
+        Avx512::<false>::fence();
+    }
+}
+
+/// # Safety
+/// The processor has AVX-512F, BW and BF16.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16,avx2,fma")]
+pub unsafe fn run_bf16<W: Work>(work: W) {
+    // Orders the streaming stores before the work's end is seen.
+    unsafe {
+        work.run::<Avx512<true>>();
+        Avx512::<true>::fence();
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::Simd;
 
-/// One product; strides in f32 values.
+/// One product; strides in f32 values. Of pairs ([`pair_product`]) a value of A and of B is a pair of bf16.
 #[derive(Debug)]
 pub struct Product<'a> {
     /// Rows i.
@@ -37,6 +37,22 @@ pub struct Product<'a> {
 /// The processor has `S`'s instructions.
 #[inline(always)]
 pub unsafe fn product<S: Simd>(p: &mut Product) {
+    unsafe { tiles::<S, false>(p) }
+}
+
+/// The same where A and B are pairs of bf16 along the sum, whose length is that of pairs; C and the sums are f32.
+///
+/// # Safety
+/// As `product`.
+#[inline(always)]
+pub unsafe fn pair_product<S: Simd>(p: &mut Product) {
+    unsafe { tiles::<S, true>(p) }
+}
+
+/// # Safety
+/// As `product`.
+#[inline(always)]
+unsafe fn tiles<S: Simd, const PAIRS: bool>(p: &mut Product) {
     if p.rows == 0 || p.panels == 0 {
         return;
     }
@@ -52,7 +68,7 @@ pub unsafe fn product<S: Simd>(p: &mut Product) {
                 let row = some.start;
                 let (a, b) = (p.a.as_ptr().add(row * p.a_row), p.b.as_ptr().add(n * p.b_panel));
                 let c = p.c.as_mut_ptr().add(row * p.c_row + n * width);
-                rows::<S>(some.len(), p, a, b, c);
+                rows::<S, PAIRS>(some.len(), p, a, b, c);
             }
         }
     }
@@ -70,13 +86,13 @@ pub fn heights<S: Simd>(rows: usize) -> impl Iterator<Item = Range<usize>> {
 /// # Safety
 /// As `tile`.
 #[inline(always)]
-unsafe fn rows<S: Simd>(rows: usize, p: &Product, a: *const f32, b: *const f32, c: *mut f32) {
+unsafe fn rows<S: Simd, const PAIRS: bool>(rows: usize, p: &Product, a: *const f32, b: *const f32, c: *mut f32) {
     macro_rules! of {
         ($($r:literal)*) => {
             match (rows, S::VECTORS) {
                 // Heights that an instruction set never asks for fold away at compile time.
-                $(($r, 2) if $r <= S::ROWS => unsafe { tile::<S, $r, 2>(p, a, b, c) },)*
-                $(($r, 4) if $r <= S::ROWS => unsafe { tile::<S, $r, 4>(p, a, b, c) },)*
+                $(($r, 2) if $r <= S::ROWS => unsafe { tile::<S, PAIRS, $r, 2>(p, a, b, c) },)*
+                $(($r, 4) if $r <= S::ROWS => unsafe { tile::<S, PAIRS, $r, 4>(p, a, b, c) },)*
                 _ => unreachable!("tiles have 1 to {} rows", S::ROWS),
             }
         };
@@ -89,7 +105,12 @@ unsafe fn rows<S: Simd>(rows: usize, p: &Product, a: *const f32, b: *const f32, 
 /// # Safety
 /// The processor has `S`'s instructions; A, B and C hold what the product's strides reach from here.
 #[inline(always)]
-unsafe fn tile<S: Simd, const R: usize, const N: usize>(p: &Product, mut a: *const f32, mut b: *const f32, c: *mut f32) {
+unsafe fn tile<S: Simd, const PAIRS: bool, const R: usize, const N: usize>(
+    p: &Product,
+    mut a: *const f32,
+    mut b: *const f32,
+    c: *mut f32,
+) {
     unsafe {
         // No closures in here: they are functions of their own, which may be compiled without the
         // instructions.
@@ -109,7 +130,7 @@ unsafe fn tile<S: Simd, const R: usize, const N: usize>(p: &Product, mut a: *con
             for (r, sum) in sum.iter_mut().enumerate() {
                 let value = S::splat(*a.add(r * p.a_row));
                 for n in 0..N {
-                    sum[n] = S::fma(value, columns[n], sum[n]);
+                    sum[n] = if PAIRS { S::dot(value, columns[n], sum[n]) } else { S::fma(value, columns[n], sum[n]) };
                 }
             }
             a = a.add(p.a_depth);

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Labels, Losses, Real, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, dense, dense_backward,
-    losses, max_pool, max_pool_backward, nesterov, relu, relu_backward, statistics, times, update_running,
+    ConvolutionGradient, Labels, Losses, Real, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, dense,
+    dense_backward, losses, max_pool, max_pool_backward, nesterov, relu, relu_backward, statistics, times, update_running,
 };
 use crate::error::Result;
 use crate::network::{Network, Parameters};
@@ -80,8 +80,33 @@ pub struct Passed<T> {
     pub gradients: Tensors<T>,
 }
 
+/// A step's convolutions and what becomes of their gradients, where they are to be other than exact: for judging what is
+/// rounded on its way.
+pub trait Arithmetic<T: Real> {
+    /// Layer `i`'s z, with its bias.
+    fn convolution(&self, _i: usize, shape: Shape, a: &[T], w: &[T], bias: &[T]) -> Vec<T> {
+        convolution(shape, a, w, bias)
+    }
+
+    /// The gradients of layer `i`'s convolution.
+    fn convolution_backward(&self, _i: usize, shape: Shape, a: &[T], w: &[T], dz: &[T]) -> ConvolutionGradient<T> {
+        convolution_backward(shape, a, w, dz)
+    }
+
+    /// The gradient at layer `i`'s `output`, before its ReLU's mask.
+    fn gradient(&self, _i: usize, gradient: Vec<T>, _output: &[T]) -> Vec<T> {
+        gradient
+    }
+}
+
+/// The textbook's.
+pub struct Exact;
+
+impl<T: Real> Arithmetic<T> for Exact {}
+
 /// The layers, with the batch's statistics or with the running ones.
 fn layers<T: Real>(
+    arithmetic: &dyn Arithmetic<T>,
     network: &Network,
     parameters: &Tensors<T>,
     running: Option<&[Moments<T>]>,
@@ -93,7 +118,7 @@ fn layers<T: Real>(
         let input = all.last().map_or(wave.to_vec(), |below| below.output.clone());
         let shape = Shape { layer, clips, input: input.len() / clips / layer.cin };
         let of = |kind: &str, leaf: &str| &parameters[&format!("{kind}{i}.{leaf}")];
-        let z = convolution(shape, &input, of("conv", "weight"), of("conv", "bias"));
+        let z = arithmetic.convolution(i, shape, &input, of("conv", "weight"), of("conv", "bias"));
         let moments = match running {
             Some(running) => running[i].clone(),
             None => {
@@ -110,9 +135,20 @@ fn layers<T: Real>(
 
 /// Forward, losses and backward; changes nothing. Fails where the network does not fit its clips.
 pub fn pass<T: Real>(network: &Network, parameters: &Tensors<T>, batch: &Batch<T>, rules: &Rules) -> Result<Passed<T>> {
+    pass_with(&Exact, network, parameters, batch, rules)
+}
+
+/// The same with an arithmetic of its own.
+pub fn pass_with<T: Real>(
+    arithmetic: &dyn Arithmetic<T>,
+    network: &Network,
+    parameters: &Tensors<T>,
+    batch: &Batch<T>,
+    rules: &Rules,
+) -> Result<Passed<T>> {
     network.check()?;
     let clips = batch.labels.own_weights.len();
-    let layers = layers(network, parameters, None, &batch.wave, clips);
+    let layers = layers(arithmetic, network, parameters, None, &batch.wave, clips);
     let top = layers.last().map_or(&[][..], |l| &l.output);
     let features = times(top, &batch.mask);
     let (weight, bias) = (&parameters["head.weight"], &parameters["head.bias"]);
@@ -127,10 +163,11 @@ pub fn pass<T: Real>(network: &Network, parameters: &Tensors<T>, batch: &Batch<T
     let mut upstream = times(&head.x, &batch.mask);
     for (i, (layer, kept)) in network.layers.iter().zip(&layers).enumerate().rev() {
         let shape = Shape { layer, clips, input: kept.input.len() / clips / layer.cin };
+        upstream = arithmetic.gradient(i, upstream, &kept.output);
         let unpooled = max_pool_backward(&kept.places, &upstream, kept.y.len());
         let dy = relu_backward(&kept.y, &unpooled);
         let norm = batch_norm_backward(&kept.z, &dy, &parameters[&format!("bn{i}.weight")], T::of(network.bn_eps));
-        let conv = convolution_backward(shape, &kept.input, &parameters[&format!("conv{i}.weight")], &norm.z);
+        let conv = arithmetic.convolution_backward(i, shape, &kept.input, &parameters[&format!("conv{i}.weight")], &norm.z);
         gradients.insert(format!("bn{i}.weight"), norm.gamma);
         gradients.insert(format!("bn{i}.bias"), norm.beta);
         gradients.insert(format!("conv{i}.weight"), conv.w);
@@ -162,7 +199,7 @@ pub fn step<T: Real>(network: &Network, state: &mut State<T>, batch: &Batch<T>, 
 pub fn evaluate<T: Real>(network: &Network, state: &State<T>, wave: &[T]) -> Result<Vec<T>> {
     network.check()?;
     let clips = wave.len() / network.clip_length;
-    let layers = layers(network, &state.parameters, Some(&state.running), wave, clips);
+    let layers = layers(&Exact, network, &state.parameters, Some(&state.running), wave, clips);
     let top = layers.last().map_or(&[][..], |l| &l.output);
     Ok(dense(top, &state.parameters["head.weight"], &state.parameters["head.bias"]))
 }

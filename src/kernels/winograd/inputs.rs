@@ -3,14 +3,16 @@
 
 use super::matrices::input;
 use super::{Block, Cut, PRODUCTS};
+use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::conv::{Conv, norm};
 use crate::kernels::products::Simd;
 use crate::kernels::reader::Reader;
 use crate::network::MOST_FIRST_TAPS;
 
 /// The five inputs from position `first` on; those in the padding read 0.
-pub struct TileInputs<'a, 'b> {
-    reader: &'a Reader<'b>,
+#[derive(Clone, Copy)]
+pub struct TileInputs<'a, 'b, E> {
+    reader: &'a Reader<'b, E>,
     channels: usize,
     /// Place of each input's first channel, where it is stored; `None` in the padding.
     at: [Option<usize>; PRODUCTS],
@@ -18,11 +20,16 @@ pub struct TileInputs<'a, 'b> {
     patches: [[f32; MOST_FIRST_TAPS]; PRODUCTS],
 }
 
-impl<'a, 'b> TileInputs<'a, 'b> {
+impl<'a, 'b, E: Element> TileInputs<'a, 'b, E> {
+    /// All of them in the padding.
     #[inline(always)]
-    pub fn new(reader: &'a Reader<'b>, conv: &Conv, clip: usize, first: isize) -> Self {
-        let mut inputs =
-            TileInputs { reader, channels: conv.cin, at: [None; PRODUCTS], patches: [[0.0; MOST_FIRST_TAPS]; PRODUCTS] };
+    pub fn nowhere(reader: &'a Reader<'b, E>, conv: &Conv) -> Self {
+        TileInputs { reader, channels: conv.cin, at: [None; PRODUCTS], patches: [[0.0; MOST_FIRST_TAPS]; PRODUCTS] }
+    }
+
+    #[inline(always)]
+    pub fn new(reader: &'a Reader<'b, E>, conv: &Conv, clip: usize, first: isize) -> Self {
+        let mut inputs = TileInputs::nowhere(reader, conv);
         for k in 0..PRODUCTS {
             let j = first + k as isize;
             if j < 0 || j as usize >= conv.input {
@@ -61,7 +68,7 @@ impl<'a, 'b> TileInputs<'a, 'b> {
         unsafe {
             match self.reader {
                 Reader::Below { below, norm } => {
-                    let p = S::load_some(below.as_ptr().add(self.at[k].unwrap_unchecked() + from), n);
+                    let p = E::load_some::<S>(below.as_ptr().add(self.at[k].unwrap_unchecked() + from), n);
                     let norm = norm.as_ptr().add(from);
                     S::fma(S::load_some(norm.add(norm::SCALE * c), n), p, S::load_some(norm.add(norm::SHIFT * c), n))
                 }
@@ -98,28 +105,87 @@ impl<'a, 'b> TileInputs<'a, 'b> {
     }
 }
 
-/// V = Bᵀ a `[product, tile, cin]` of a block's tiles.
+/// V of one tile's inputs, a vector of channels from `from` on.
+///
+/// # Safety
+/// The processor has `S`'s instructions; the channels exist.
+#[inline(always)]
+unsafe fn transformed<S: Simd, E: Element>(inputs: &TileInputs<E>, from: usize, n: usize) -> [S::V; PRODUCTS] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut d = [S::splat(0.0); PRODUCTS];
+        for (k, d) in d.iter_mut().enumerate() {
+            *d = inputs.activation::<S>(k, from, n);
+        }
+        input::<S>(d)
+    }
+}
+
+/// f32 values from one tile's V to the next one's of `c` channels: of bf16 a pair of channels takes one.
+pub fn row_values<E: Element>(c: usize) -> usize {
+    if E::HALF { c.div_ceil(2) } else { c }
+}
+
+/// V = Bᵀ a `[product, tile, cin]` of a block's tiles; of bf16 rows are filled up to pairs with a zero.
 ///
 /// # Safety
 /// The processor has `S`'s instructions; `v` has room for them.
 #[inline(always)]
-pub unsafe fn transform_inputs<S: Simd>(reader: &Reader, conv: &Conv, cut: &Cut, block: &Block, v: &mut [f32]) {
-    let c = conv.cin;
-    let plane = block.rows() * c;
+pub unsafe fn transform_inputs<S: Simd, E: Element>(reader: &Reader<E>, conv: &Conv, cut: &Cut, block: &Block, v: &mut [f32]) {
+    let (c, each) = (conv.cin, row_values::<E>(conv.cin));
+    let plane = block.rows() * each;
     assert!(v.len() >= PRODUCTS * plane);
     for row in 0..block.rows() {
         let (clip, tile) = block.place(row);
         let inputs = TileInputs::new(reader, conv, clip, cut.input(conv, tile));
         for from in (0..c).step_by(S::LANES) {
             let n = S::LANES.min(c - from);
-            // SAFETY: the caller's promise; these are channels of `row`.
+            // SAFETY: the caller's promise; these are channels of `row`. A vector's lanes are even in number, and those
+            // behind the last channel are 0.
             unsafe {
-                let mut d = [S::splat(0.0); PRODUCTS];
-                for (k, d) in d.iter_mut().enumerate() {
-                    *d = inputs.activation::<S>(k, from, n);
+                for (i, value) in transformed::<S, E>(&inputs, from, n).into_iter().enumerate() {
+                    let to = v.as_mut_ptr().add(i * plane + row * each);
+                    if E::HALF {
+                        S::narrow_some(to.cast::<Bf16>().add(from), value, n.next_multiple_of(2));
+                    } else {
+                        S::store_some(to.add(from), value, n);
+                    }
                 }
-                for (i, value) in input::<S>(d).into_iter().enumerate() {
-                    S::store_some(v.as_mut_ptr().add(i * plane + row * c + from), value, n);
+            }
+        }
+    }
+}
+
+/// V as pairs of tiles `[product, pair, cin]`, as the weights' gradient sums over tiles; behind an odd number of
+/// tiles comes a zero.
+///
+/// # Safety
+/// As [`transform_inputs`].
+#[inline(always)]
+pub unsafe fn transform_input_pairs<S: Simd, E: Element>(
+    reader: &Reader<E>,
+    conv: &Conv,
+    cut: &Cut,
+    block: &Block,
+    v: &mut [f32],
+) {
+    let (c, rows) = (conv.cin, block.rows());
+    let plane = rows.div_ceil(2) * c;
+    assert!(v.len() >= PRODUCTS * plane);
+    for pair in 0..rows.div_ceil(2) {
+        let (clip, tile) = block.place(2 * pair);
+        let low = TileInputs::new(reader, conv, clip, cut.input(conv, tile));
+        let whole = 2 * pair + 1 < rows;
+        let (clip, tile) = block.place(if whole { 2 * pair + 1 } else { 2 * pair });
+        let high = TileInputs::new(reader, conv, clip, cut.input(conv, tile));
+        for from in (0..c).step_by(S::LANES) {
+            let n = S::LANES.min(c - from);
+            // SAFETY: the caller's promise; these are channels of the pair.
+            unsafe {
+                let lows = transformed::<S, E>(&low, from, n);
+                let highs = if whole { transformed::<S, E>(&high, from, n) } else { [S::splat(0.0); PRODUCTS] };
+                for (i, (low, high)) in lows.into_iter().zip(highs).enumerate() {
+                    S::store_some(v.as_mut_ptr().add(i * plane + pair * c + from), S::pairs(low, high), n);
                 }
             }
         }

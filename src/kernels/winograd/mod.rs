@@ -18,7 +18,7 @@ use super::Choice;
 use super::conv::Conv;
 
 pub use cut::{Block, Cut};
-pub use inputs::{TileInputs, transform_inputs};
+pub use inputs::{TileInputs, row_values, transform_input_pairs, transform_inputs};
 pub use matrices::{input_gradient, output, output_gradient, transform_weight, transform_weight_gradient};
 
 /// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 (direct

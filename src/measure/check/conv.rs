@@ -3,7 +3,8 @@
 //! behind ReLU's mask, the gradients of the weights and of the input; and dz itself where the
 //! weights are the identity.
 
-use super::{Inputs, Judge, bytes, double, length, single};
+use super::rounded::Tiles;
+use super::{BOUND, EXACT, HALF, Inputs, Judge, PAIRED, bytes, double, length, single};
 use crate::error::Result;
 use crate::kernels::batch_norm_forward::{BatchNormForward, From};
 use crate::kernels::conv::{Case, Source, cases, norm};
@@ -14,6 +15,7 @@ use crate::kernels::reference::{
     Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, max_pool, max_pool_backward, relu, relu_backward,
     statistics,
 };
+use crate::kernels::winograd;
 use crate::measure::check::data::{Data, undecided};
 
 /// Fewer positions than this make dz vanish (of one position batch norm leaves nothing, of two only
@@ -27,6 +29,11 @@ fn shape(case: &Case) -> Shape<'_> {
 /// eps where statistics are of few positions: larger, or rounding would be all that is left.
 fn eps(positions: usize) -> f64 {
     if positions < 8 { 0.1 } else { 1e-3 }
+}
+
+/// Whether the case is computed by products of bf16 pairs.
+fn pairs(judge: &Judge, case: &Case) -> bool {
+    judge.is_mixed() && winograd::applies(&case.conv, &judge.subject.choice)
 }
 
 /// Weights `[tap, cin, cout]`: the identity where input and output have the same shape and tap 1,
@@ -56,7 +63,7 @@ struct Read {
     norm: Vec<f32>,
 }
 
-fn read(data: &mut Data, case: &Case) -> Read {
+fn read(judge: &Judge, data: &mut Data, case: &Case) -> Read {
     let c = &case.conv;
     match &case.source {
         Source::Wave { stride } => {
@@ -71,7 +78,7 @@ fn read(data: &mut Data, case: &Case) -> Read {
                 norm[..2 * c.cin].iter_mut().enumerate().for_each(|(j, v)| *v = if j < c.cin { 1.0 } else { 4.0 - mean as f32 });
             }
             let mut p = data.values(c.clips * c.input * c.cin, mean, 1.5);
-            data.keep_off_zero(&mut p, &norm);
+            data.keep_off_zero(&mut p, &norm, |v| judge.given(&[v])[0]);
             let values = double(&p);
             let y = affine(&values, &norm);
             let inputs = vec![("below", bytes(&p)), ("below_norm", bytes(&norm))];
@@ -130,24 +137,33 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
     {
         let mut data = judge.begin(i, kernel);
         let c = &case.conv;
-        let mut read = read(&mut data, case);
+        let mut read = read(judge, &mut data, case);
         let w = weights(&mut data, case);
         let (gamma, beta, bias) = (data.gammas(c.cout), data.values(c.cout, 0.3, 0.5), data.values(c.cout, 0.1, 0.2));
         read.inputs.push(("weights", packed(judge, kernel.packing(), &w)?));
         read.inputs.push(("gamma", bytes(&gamma)));
         let got = judge.run(kernel, &read.inputs)?;
 
-        let z = convolution(shape(case), &read.a, &double(&w), &vec![0.0; c.cout]);
+        let exact = convolution(shape(case), &read.a, &double(&w), &vec![0.0; c.cout]);
+        let paired = pairs(judge, case);
+        let mut z = judge.stored(&if paired { Tiles::new(c, &read.a, &double(&w)).forward() } else { exact.clone() });
+        if let Some(found) = got.get("z") {
+            judge.compare_within("z", found, &z, judge.stored_bound());
+            if judge.is_mixed() {
+                judge.compare_within("z, exact", found, &exact, if paired { EXACT } else { HALF });
+                // What follows is judged on the stored z.
+                z = double(found);
+            }
+        }
         let (mean, variance) = statistics(&z, c.cout);
         let eps = eps(c.positions());
         let y = batch_norm(&z, &mean, &variance, &double(&gamma), &double(&beta), eps);
-        if let Some(found) = got.get("z") {
-            judge.compare("z", found, &z);
-        }
         let (_, places) = max_pool(shape(case), &y);
         let pooled: Vec<f64> = places.iter().map(|&at| z[at]).collect();
         if let Some(found) = got.get("p") {
-            judge.compare("p", found, &pooled);
+            // Selected from the stored z, or where there is none rounded like it.
+            let bound = if got.contains_key("z") { BOUND } else { judge.stored_bound() };
+            judge.compare_within("p", found, &pooled, bound);
         }
         let Some(partials) = got.get("partials") else { continue };
 
@@ -191,11 +207,11 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
     {
         let mut data = judge.begin(i, kernel);
         let c = &case.conv;
-        let mut read = read(&mut data, case);
+        let mut read = read(judge, &mut data, case);
         let w = weights(&mut data, case);
         // z as a layer would have stored it: the numbers themselves, so that nobody disagrees about
         // which of a window is the largest.
-        let stored = single(&convolution(shape(case), &read.a, &double(&w), &vec![0.0; c.cout]));
+        let stored = judge.given(&single(&convolution(shape(case), &read.a, &double(&w), &vec![0.0; c.cout])));
         let z = double(&stored);
         let gamma = double(&data.gammas(c.cout));
         let beta = double(&data.values(c.cout, 0.3, 0.5));
@@ -203,7 +219,7 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
         let eps = eps(c.positions());
         let y = batch_norm(&z, &mean, &variance, &gamma, &beta, eps);
         let (activations, places) = max_pool(shape(case), &relu(&y));
-        let upstream = data.values(activations.len(), 0.2, 1.0);
+        let upstream = judge.given(&data.values(activations.len(), 0.2, 1.0));
         let dy_at_z = relu_backward(&y, &max_pool_backward(&places, &double(&upstream), z.len()));
         // What the kernel is handed: p and dy at the pooled positions, dy behind ReLU's mask.
         let (_, selected) = max_pool(shape(case), &y);
@@ -229,7 +245,10 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
             }
             (single(&rows), gradient.z)
         };
-        let want = convolution_backward(shape(case), &read.a, &double(&w), &dz);
+        let exact = convolution_backward(shape(case), &read.a, &double(&w), &dz);
+        let paired = pairs(judge, case);
+        let want = if paired { Tiles::new(c, &read.a, &double(&w)).backward(&dz) } else { exact.clone() };
+        let summed = if paired { PAIRED } else { BOUND };
 
         read.inputs.extend([
             ("z", bytes(&stored)),
@@ -239,18 +258,28 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
             ("weights", packed(judge, kernel.packing(), &w)?),
         ]);
         let got = judge.run(kernel, &read.inputs)?;
-        judge.compare("dw", &got["weights_gradient"], &want.w);
+        judge.compare_within("dw", &got["weights_gradient"], &want.w, summed);
+        if paired {
+            judge.compare_within("dw, exact", &got["weights_gradient"], &exact.w, EXACT);
+        }
         if read.y.is_empty() {
             continue;
         }
-        let masked = relu_backward(&read.y, &want.a);
+        let mut masked = relu_backward(&read.y, &want.a);
         let sums = joined(&got["below_partials"], kernel.tiles());
-        let (sizes, wanted) = below_sums(case, &read, &masked);
+        let mut bound = summed;
         if let Some(found) = got.get("below_dy") {
             let what = if is_identity(case) { "dz" } else { "da" };
-            judge.compare(what, found, &masked);
+            judge.compare_within(what, found, &judge.stored(&masked), judge.stored_bound());
+            if judge.is_mixed() {
+                judge.compare_within("da, exact", found, &relu_backward(&read.y, &exact.a), if paired { EXACT } else { HALF });
+                // The sums are of what is stored.
+                (masked, bound) = (double(found), BOUND);
+            }
         }
+        let (sizes, wanted) = below_sums(case, &read, &masked);
         judge.compare_over("sums of the layer below", &single(&sums), &wanted, sizes);
+        judge.bound(bound);
     }
     Ok(kernels.len())
 }

@@ -77,13 +77,17 @@ impl Data {
         rows
     }
 
-    /// Moves values whose `scale·p + shift` is so near to zero that rounding decides its sign.
-    pub fn keep_off_zero(&mut self, p: &mut [f32], norm_rows: &[f32]) {
+    /// Moves values whose `scale·p + shift` is so near to zero that rounding decides its sign; `given` is how they are
+    /// stored.
+    pub fn keep_off_zero(&mut self, p: &mut [f32], norm_rows: &[f32], given: impl Fn(f32) -> f32) {
         let c = norm_rows.len() / 4;
         for (j, v) in p.iter_mut().enumerate() {
             let (scale, shift) = (norm_rows[j % c], norm_rows[c + j % c]);
+            *v = given(*v);
+            let mut step = 0.01;
             while undecided(f64::from(scale) * f64::from(*v), shift.into()) {
-                *v += 0.01;
+                *v = given(*v + step);
+                step *= 2.0;
             }
         }
     }

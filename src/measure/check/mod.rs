@@ -7,13 +7,15 @@ mod batch_norm;
 mod conv;
 mod data;
 mod dense;
+pub mod rounded;
 mod small;
 
 use std::collections::BTreeMap;
 
 use crate::device::{Device, gpu};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Choice, Kernel, Operand, cpu};
+use crate::kernels::bf16::Bf16;
+use crate::kernels::{Access, Choice, Kernel, Operand, Precision, cpu};
 use crate::tensor::DType;
 use data::Data;
 
@@ -22,6 +24,26 @@ use data::Data;
 /// f32 rounds to 6e-8; sums of a few thousand products in any order stay below 1e-6, and dz, a
 /// difference of terms several times its size, below 5e-6.
 pub const BOUND: f64 = 1e-5;
+
+/// The same for a value that is summed in f32 from operands that the judge rounded to bf16 as the kernel does: F(3,3)'s
+/// products in mixed precision.
+///
+/// Before rounding, kernel and judge differ by f32's rounding, d = 5e-6 at most. Where a number lies so near to the
+/// middle of two bf16 they round it apart, by 2u = 2^-7 of it, with a chance of d / 2u: sqrt(2u·d) in L2, 2e-4; both
+/// operands 2.8e-4; F(3,3) magnifies by 1.6: 4.5e-4.
+pub const PAIRED: f64 = 5e-4;
+
+/// The same for a value that is stored in bf16, held against the judge's rounded to bf16: apart by d = [`PAIRED`] at most
+/// before, and, as above, by sqrt(2u·d) = 2e-3 behind. Cutting off instead of rounding makes twice that.
+pub const STORED: f64 = 2e-3;
+
+/// Of what is stored in bf16 against exact arithmetic: a number is rounded by u = 2^-8 of it at most (bf16 has 8 bits of
+/// significand), so L2 is, too; and f32's rounding before.
+pub const HALF: f64 = 1.0 / 256.0 + BOUND;
+
+/// The same behind F(3,3): u for what is stored and u for each operand, magnified by 1.6 (`algebra.md`, 5), as if all
+/// pointed one way: u·(1 + 2·1.6).
+pub const EXACT: f64 = 4.2 / 256.0;
 
 /// The kernels' names, in the order of a step.
 pub const KERNELS: [&str; 9] = [
@@ -65,12 +87,14 @@ pub struct Finding {
     pub what: &'static str,
     /// Relative L2 error; NaN where a value is not a number, which an element never written is.
     pub error: f64,
+    /// What it must stay below.
+    pub bound: f64,
 }
 
 impl Finding {
     /// Not-a-number never holds.
     pub fn holds(&self) -> bool {
-        self.error <= BOUND
+        self.error <= self.bound
     }
 }
 
@@ -81,7 +105,7 @@ pub struct Report {
     pub cases: usize,
     /// Tensors compared over all cases.
     pub compared: usize,
-    /// The largest error; `None` where the family has no cases (nothing to pack).
+    /// The largest error beside its bound; `None` where the family has no cases (nothing to pack).
     pub worst: Option<Finding>,
     /// All that do not hold.
     pub failed: Vec<Finding>,
@@ -115,7 +139,7 @@ fn checked(subject: &Subject, name: &str, channels: usize) -> Result<Report> {
                 .help(format!("There are: {}.", KERNELS.join(", "))));
         }
     };
-    let size = |f: &Finding| if f.error.is_nan() { f64::INFINITY } else { f.error };
+    let size = |f: &Finding| if f.error.is_nan() { f64::INFINITY } else { f.error / f.bound };
     let worst = judge.found.iter().max_by(|a, b| size(a).total_cmp(&size(b))).cloned();
     let compared = judge.found.len();
     let failed = judge.found.into_iter().filter(|f| !f.holds()).collect();
@@ -159,14 +183,26 @@ impl Judge<'_> {
     /// Runs a kernel; what it writes, by the operands' names.
     fn run(&self, kernel: &dyn Kernel, inputs: &Inputs) -> Result<BTreeMap<&'static str, Vec<f32>>> {
         let raw = self.run_raw(kernel, inputs)?;
-        let floats = raw.into_iter().map(|(name, b)| (name, bytemuck::pod_collect_to_vec(&b)));
+        let halves: Vec<&str> = kernel.operands().iter().filter(|o| o.dtype == DType::Bf16).map(|o| o.name).collect();
+        let floats = raw.into_iter().map(|(name, b)| {
+            let values: Vec<f32> = match halves.contains(&name) {
+                true => bytemuck::pod_collect_to_vec::<u8, Bf16>(&b).into_iter().map(f32::from).collect(),
+                false => bytemuck::pod_collect_to_vec(&b),
+            };
+            (name, values)
+        });
         Ok(floats.collect())
     }
 
-    /// The same as bytes. Operands that are not in `inputs` begin as NaN, so that what is never
+    /// The same as bytes. Inputs may be f32 where the kernel has them in bf16. Operands that are not in `inputs` begin as NaN, so that what is never
     /// written is seen.
     fn run_raw(&self, kernel: &dyn Kernel, inputs: &Inputs) -> Result<BTreeMap<&'static str, Vec<u8>>> {
-        let given = |o: &Operand| inputs.iter().find(|(name, _)| *name == o.name).map(|(_, b)| b.clone());
+        let given = |o: &Operand| {
+            let (_, given) = inputs.iter().find(|(name, _)| *name == o.name)?;
+            let singles = o.dtype == DType::Bf16 && given.len() == 4 * o.len();
+            let halves = |b: &[u8]| bytemuck::pod_collect_to_vec::<u8, f32>(b).into_iter().map(Bf16::from).collect::<Vec<_>>();
+            Some(if singles { bytes(&halves(given)) } else { given.clone() })
+        };
         let operands = kernel.operands();
         for o in &operands {
             assert!(given(o).is_some() != (o.access == Access::Write || o.access == Access::Scratch), "{}", o.name);
@@ -176,9 +212,42 @@ impl Judge<'_> {
         Ok(written.filter(|(o, _)| o.dtype != DType::I16).map(|(o, b)| (o.name, b)).collect())
     }
 
+    /// Whether z, p and dy are stored in bf16.
+    fn is_mixed(&self) -> bool {
+        self.subject.choice.precision == Precision::Mixed
+    }
+
+    /// Values as they are stored.
+    fn stored(&self, values: &[f64]) -> Vec<f64> {
+        values.iter().map(|&v| if self.is_mixed() { rounded::rounded(v) } else { v }).collect()
+    }
+
+    /// The same of what a kernel is given.
+    fn given(&self, values: &[f32]) -> Vec<f32> {
+        single(&self.stored(&double(values)))
+    }
+
+    /// The bound of what is stored.
+    fn stored_bound(&self) -> f64 {
+        if self.is_mixed() { STORED } else { BOUND }
+    }
+
     /// Compares by relative L2 error.
     fn compare(&mut self, what: &'static str, got: &[f32], want: &[f64]) {
+        self.compare_within(what, got, want, BOUND);
+    }
+
+    /// The same with a bound of its own.
+    fn compare_within(&mut self, what: &'static str, got: &[f32], want: &[f64], bound: f64) {
         self.compare_over(what, got, want, 0.0);
+        self.bound(bound);
+    }
+
+    /// Gives what was compared last a bound of its own.
+    fn bound(&mut self, bound: f64) {
+        if let Some(last) = self.found.last_mut() {
+            last.bound = bound;
+        }
     }
 
     /// The same, over `size` where the reference is smaller: the size of what a sum adds up, where
@@ -191,7 +260,7 @@ impl Judge<'_> {
     }
 
     fn push(&mut self, what: &'static str, error: f64) {
-        self.found.push(Finding { case: self.case, shape: self.shape.clone(), what, error });
+        self.found.push(Finding { case: self.case, shape: self.shape.clone(), what, error, bound: BOUND });
     }
 }
 

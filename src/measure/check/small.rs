@@ -1,6 +1,7 @@
 //! The rooms without sums over positions: losses, packed weights, the update.
 
-use super::{Judge, bytes, double};
+use super::rounded::{WEIGHT as G, rounded};
+use super::{Judge, STORED, bytes, double};
 use crate::error::Result;
 use crate::kernels::loss::Loss;
 use crate::kernels::pack_weights::{Layout, PackWeights, Product};
@@ -64,12 +65,18 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         let length: usize = packing.shape().iter().product();
         let element = |j: usize| match packing.layout {
             Layout::Winograd { width } => {
-                const G: [[f64; 3]; 5] =
-                    [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.5, -0.5, 0.5], [1.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0], [0.0, 0.0, 2.0]];
                 let (row, to) = (j / width % reduced, j / width / reduced / G.len() * width + j % width);
                 let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
                 let product = j / width / reduced % G.len();
                 if to < given { (0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum() } else { 0.0 }
+            }
+            Layout::WinogradPairs { width } => {
+                let plane = reduced.div_ceil(2) * 2 * width;
+                let (row, to) =
+                    (j / 2 / width * 2 % reduced.next_multiple_of(2) + j % 2, j / plane / G.len() * width + j / 2 % width);
+                let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
+                let product = j / plane % G.len();
+                if to < given && row < reduced { rounded((0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum()) } else { 0.0 }
             }
             Layout::AsIs => f64::from(weights[j]),
             Layout::Turned => at(j / cin / cout, j % cin, j / cin % cout),
@@ -86,8 +93,11 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         };
         let want: Vec<f64> = (0..length).map(element).collect();
         let got = judge.run(kernel, &vec![("weights", bytes(&weights))])?;
-        if let Layout::Winograd { .. } = packing.layout {
+        if let Layout::Winograd { .. } | Layout::WinogradPairs { .. } = packing.layout {
             judge.compare("transformed weights", &got["packed"], &want);
+            if let Layout::WinogradPairs { .. } = packing.layout {
+                judge.bound(STORED);
+            }
             continue;
         }
         let same = got["packed"].iter().zip(&want).all(|(&g, &w)| f64::from(g) == w);

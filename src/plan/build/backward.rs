@@ -23,7 +23,7 @@ impl Builder<'_> {
             choice: choice.clone(),
         };
         let mut tiles = kernel.tiles();
-        let mut dy = self.temporary(format!("dy {n}"), &[last.clips, last.windows.count, last.cout]);
+        let mut dy = self.stored(format!("dy {n}"), &[last.clips, last.windows.count, last.cout]);
         let mut partials = self.temporary(format!("sums {n}"), &[tiles, 2, last.cout]);
         let top = kept[n - 1];
         let views = [
@@ -77,7 +77,7 @@ impl Builder<'_> {
             }
             views.push(dw);
             if kernel.source == Source::Below {
-                dy = self.temporary(format!("dy {i}"), &[conv.clips, conv.input, conv.cin]);
+                dy = self.stored(format!("dy {i}"), &[conv.clips, conv.input, conv.cin]);
                 views.push(self.plan.view(dy));
             }
             if i > 0 {

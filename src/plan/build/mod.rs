@@ -169,6 +169,11 @@ impl<'a> Builder<'a> {
         self.plan.tensor(name, shape, DType::F32, Role::Temporary)
     }
 
+    /// One of a layer's z, p and dy.
+    fn stored(&mut self, name: impl Into<String>, shape: &[usize]) -> TensorId {
+        self.plan.tensor(name, shape, self.settings.choice.storage(), Role::Temporary)
+    }
+
     /// The range of a flat tensor that parameter `name` takes.
     fn flat(&self, tensor: TensorId, name: &str) -> View {
         let entry = self.table.entry(name);
@@ -233,13 +238,13 @@ impl<'a> Builder<'a> {
                     views.push(self.parameter(i, ("bn", "weight")));
                 }
                 if training || conv.unpooled() {
-                    let id = self.temporary(format!("z {n}{suffix}"), &[conv.clips, conv.length(), conv.cout]);
+                    let id = self.stored(format!("z {n}{suffix}"), &[conv.clips, conv.length(), conv.cout]);
                     z = Some(id);
                     views.push(self.plan.view(id));
                 }
                 p = z;
                 if !conv.unpooled() {
-                    let id = self.temporary(format!("p {n}{suffix}"), &[conv.clips, conv.windows.count, conv.cout]);
+                    let id = self.stored(format!("p {n}{suffix}"), &[conv.clips, conv.windows.count, conv.cout]);
                     p = Some(id);
                     views.push(self.plan.view(id));
                 }
@@ -288,7 +293,7 @@ impl<'a> Builder<'a> {
             return weights;
         }
         let product = format!("{:?}", packing.product).to_lowercase();
-        let id = self.temporary(format!("packed {product} {n}{suffix}"), &packing.shape());
+        let id = self.plan.tensor(format!("packed {product} {n}{suffix}"), &packing.shape(), packing.dtype(), Role::Temporary);
         let view = self.plan.view(id);
         let kernel = PackWeights { packing: packing.clone(), choice: self.settings.choice.clone() };
         self.plan.call(section, format!("pack_weights {product} {n}{suffix}"), kernel, &[weights, view]);

@@ -1,0 +1,61 @@
+"""What benches/mixed.sh found: mixed precision beside f32, both tagwalk's.
+
+    mixed.py losses FOLDER            runs f32-real and mixed-real: their losses, step by step
+    mixed.py seeds FOLDER SEED...     runs f32-SEED and mixed-SEED: paired test AUC
+"""
+
+import json
+import pathlib
+import statistics
+import sys
+
+# Student's t, 97.5 %, by degrees of freedom.
+T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228, 15: 2.131}
+
+
+def losses(run):
+    with open(run / "metrics.jsonl") as file:
+        lines = [json.loads(line) for line in file]
+    return [line["loss"] for line in lines if line.get("kind") == "step"]
+
+
+def compare_losses(folder):
+    exact, mixed = (losses(folder / f"{precision}-real") for precision in ("f32", "mixed"))
+    assert len(exact) == len(mixed) > 0
+    relative = [(b - a) / a for a, b in zip(exact, mixed)]
+    worst = max(range(len(relative)), key=lambda i: abs(relative[i]))
+    tail = lambda values: statistics.mean(values[-20:])
+    rows = {n: relative[n - 1] for n in (1, 2, 5, 10, 20, 50, 100, 150, 200) if n <= len(relative)}
+    result = {
+        "steps": len(exact),
+        "relative_difference": rows,
+        "largest": relative[worst],
+        "largest_at_step": worst + 1,
+        "mean_of_all": statistics.mean(relative),
+        "loss_of_the_last_20": {"f32": tail(exact), "mixed": tail(mixed)},
+        "bound": 0.02,
+    }
+    print(json.dumps(result))
+    return abs(relative[worst]) <= 0.02
+
+
+def compare_seeds(folder, seeds):
+    rows = []
+    for seed in seeds:
+        read = lambda precision: json.loads((folder / f"{precision}-{seed}" / "evaluate.json").read_text())
+        rows.append({"seed": int(seed), **{p: read(p)["frequent"]["roc_auc"] for p in ("f32", "mixed")}})
+        print(json.dumps(rows[-1]))
+    difference = [row["mixed"] - row["f32"] for row in rows]
+    half = T[len(rows) - 1] * statistics.stdev(difference) / len(rows) ** 0.5
+    mean = statistics.mean(difference)
+    low, high = mean - half, mean + half
+    print(json.dumps({"seeds": len(rows), "difference": mean, "low": low, "high": high, "bound": 0.02}))
+    return -0.02 <= low and high <= 0.02
+
+
+command, folder, *rest = sys.argv[1:] or ["", ""]
+if command == "losses":
+    sys.exit(0 if compare_losses(pathlib.Path(folder)) else 1)
+if command == "seeds" and len(rest) > 1:
+    sys.exit(0 if compare_seeds(pathlib.Path(folder), rest) else 1)
+sys.exit(__doc__)
