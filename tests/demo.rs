@@ -47,6 +47,8 @@ fn the_counts_are_those_of_its_readme() {
         top: None,
         decode: audio::Options::default(),
         force: false,
+        msd: None,
+        weight_above: None,
     };
     let Made::New(report) = prepare::prepare(&options, &AtomicBool::new(false), &|_| ()).unwrap() else { panic!("was there") };
     assert_eq!((report.songs_with_audio, report.lend_only), (189, 35));
