@@ -173,7 +173,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         let progress = Progress::new();
         let tell = |event| progress.tell(event);
         let whole = |made| match made {
-            Made::New(report) => Work::Dataset(report),
+            Made::New(report) => Work::Dataset(*report),
             Made::Already => Work::Already,
         };
         let made = pool.install(|| match part {

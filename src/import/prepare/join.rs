@@ -72,7 +72,7 @@ pub fn join(folders: &[PathBuf], out: &Path, force: bool, stop: &AtomicBool, tel
     let skipped = parts[0].1.skipped.clone();
     let report = Finish { out, gathered: &gathered, description, skipped, decoded: &decoded, wave: &wave }.write(stop, tell)?;
     unfinished.remove()?;
-    Ok(Made::New(report))
+    Ok(Made::New(Box::new(report)))
 }
 
 /// Where a song's samples are.

@@ -45,7 +45,7 @@ pub enum Event {
 
 /// What `prepare` came to.
 pub enum Made {
-    New(Report),
+    New(Box<Report>),
     /// The folder holds just this dataset already.
     Already,
 }
@@ -111,7 +111,7 @@ pub fn prepare(options: &Options, stop: &AtomicBool, tell: &(dyn Fn(Event) + Syn
     let made = Finish { out: &options.out, gathered: &gathered, description, skipped, decoded: &decoded, wave: &wave };
     let report = made.write(stop, tell)?;
     unfinished.remove()?;
-    Ok(Made::New(report))
+    Ok(Made::New(Box::new(report)))
 }
 
 /// What [`prepare`] would make if every file decoded; writes nothing.
