@@ -76,7 +76,7 @@ impl Gathered {
                 found.iter().map(|song| song.filter(|&song| is_tagged[order[song as usize]])).collect();
             self.reading.apply(&with_tags, unknown).iter().for_each(|list| learned.add(list, unknown));
         }
-        counts.dropped("playlists", "places of songs whose audio cannot be read", lost);
+        counts.dropped("playlists", "places of songs without tags and audio", lost);
         counts.dropped("playlists", "playlists of fewer than two different songs", short);
 
         let with_audio: Vec<usize> = (0..order.len()).filter(|&new| files[new].is_some()).collect();

@@ -133,9 +133,40 @@ impl Gathered {
         })
     }
 
+    /// Leaves out the audio of songs on no side of the split, as of most of a million they are: they lend their
+    /// tags, and that needs no audio. Gives the files that are left; sides are fixed from here on.
+    pub fn only_split(&mut self, files: Vec<scan::File>) -> Result<Vec<scan::File>> {
+        let selected = self.contents(&vec![true; files.len()])?;
+        let mut side = vec![Split::None; self.names.len()];
+        for (file, split) in selected.files.iter().zip(&selected.contents.splits) {
+            file.iter().for_each(|&file| side[file] = *split);
+        }
+        let (kept, left): (Vec<usize>, Vec<usize>) = (0..files.len()).partition(|&file| side[file] != Split::None);
+        let order: Vec<usize> = kept.iter().copied().chain(left.iter().copied()).chain(files.len()..self.names.len()).collect();
+        let mut number = vec![0u32; order.len()];
+        for (new, &old) in (0..).zip(&order) {
+            number[old] = new;
+        }
+        self.names = order.iter().map(|&old| std::mem::take(&mut self.names[old])).collect();
+        self.files = kept.iter().map(|&file| std::mem::take(&mut self.files[file])).collect();
+        self.groups = order.iter().map(|&old| self.groups[old]).collect();
+        self.splits = order.iter().map(|&old| side[old]).collect();
+        self.sides = Sides::Given;
+        self.links.iter_mut().for_each(|link| link.0 = number[link.0 as usize]);
+        self.links.sort_unstable();
+        self.lists.iter_mut().flatten().flatten().for_each(|song| *song = number[*song as usize]);
+        self.counts.dropped("clips", "files of songs on no side of the split: they lend only", left.len() as u64);
+        Ok(files.into_iter().zip(side).filter(|(_, side)| *side != Split::None).map(|(file, _)| file).collect())
+    }
+
     /// Whether every number is one of what it counts, as in what was written by this program.
     pub fn is_whole(&self) -> bool {
         let songs = self.names.len();
+        if let Sides::Chance { fractions, .. } = &self.sides
+            && !fractions.are_shares()
+        {
+            return false;
+        }
         let song = |song: &u32| (*song as usize) < songs;
         self.files.len() <= songs
             && self.splits.len() == songs

@@ -85,7 +85,10 @@ impl Inputs {
                 return Err(Error::usage("--audio", "no file there is known to be a track's").help(help));
             }
         }
-        let gathered = Gathered::new(options, &files, counts, misses)?;
+        let mut gathered = Gathered::new(options, &files, counts, misses)?;
+        if options.msd.is_some() || matches!(options.split, Some(SplitBy::Playlists(_))) {
+            files = gathered.only_split(files)?;
+        }
         Ok(Inputs { files, skipped, gathered })
     }
 }

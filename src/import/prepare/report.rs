@@ -98,19 +98,19 @@ impl Report {
             shared_ids: gathered.shared_ids,
             counts: selected.counts.clone(),
         };
-        let mut samples = 0;
+        let mut samples = 0.0;
         for (file, song) in gathered.files.iter().zip(decoded) {
             match song {
                 Ok(song) => {
-                    samples += song.samples;
+                    samples += song.samples as f64;
                     report.saturated_songs += u64::from(song.saturated > 0);
-                    report.saturated_samples += song.saturated;
+                    report.saturated_samples = report.saturated_samples.saturating_add(song.saturated);
                     report.notes.extend(song.note.iter().map(|why| Skipped { file: file.clone(), why: why.clone() }));
                 }
                 Err(why) => report.skipped.push(Skipped { file: file.clone(), why: why.clone() }),
             }
         }
-        report.seconds = samples as f64 / f64::from(gathered.rate);
+        report.seconds = samples / f64::from(gathered.rate);
         report
     }
 }

@@ -11,13 +11,20 @@ use crate::random::{Purpose, generator};
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Fractions(pub [f64; 3]);
 
+impl Fractions {
+    /// Whether each is between 0 and 1, and all together at most 1.
+    pub fn are_shares(&self) -> bool {
+        self.0.iter().all(|share| (0.0..=1.0).contains(share)) && self.0.iter().sum::<f64>() <= 1.0 + 1e-9
+    }
+}
+
 impl std::str::FromStr for Fractions {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Fractions, String> {
         let parts: Vec<f64> = text.split(',').map(|p| p.trim().parse().unwrap_or(f64::NAN)).collect();
         match parts[..] {
-            [a, b, c] if parts.iter().all(|f| (0.0..=1.0).contains(f)) && a + b + c <= 1.0 + 1e-9 => Ok(Fractions([a, b, c])),
+            [a, b, c] if Fractions([a, b, c]).are_shares() => Ok(Fractions([a, b, c])),
             _ => Err("give three shares of train, valid and test between 0 and 1, together at most 1, as 0.7,0.1,0.2".into()),
         }
     }
