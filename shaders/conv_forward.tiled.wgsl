@@ -1,5 +1,7 @@
 // z[b,l,o] = Σ a[b, l·STRIDE + k − PAD, i] · w[k,i,o],   p = select(z) in each window, and of each tile
 // count, mean and Σ(z − mean)²: a thread's from its registers, joined as Chan, Golub and LeVeque (1983).
+// Means are summed and joined as differences from one value: where |mean| is many deviations, each rounding
+// of a mean itself would cost as many digits.
 //
 // A workgroup owns SPAN positions (whole windows, the first one beginning at −LEFT) × WIDTH channels, a
 // thread ROWS positions side by side × QUADS fours of channels, in registers. What is multiplied comes by
@@ -159,12 +161,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                     let w3 = panel[at + 3u * (WIDTH / 4u)];
                     for (var r = 0u; r < ROWS; r++) {
                         let a = held[((lane * ROWS + r) * STEP + HALO * tap) * (DEPTH / 4u) + d];
-                        var sum = sums[r * QUADS + q];
-                        sum = fma(vec4(a.x), w0, sum);
-                        sum = fma(vec4(a.y), w1, sum);
-                        sum = fma(vec4(a.z), w2, sum);
-                        sum = fma(vec4(a.w), w3, sum);
-                        sums[r * QUADS + q] = sum;
+                        sums[r * QUADS + q] += fma(vec4(a.y), w1, a.x * w0) + fma(vec4(a.w), w3, a.z * w2);
                     }
                 }
             }
@@ -176,11 +173,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let quad = q * COLUMNS + column;
         let o = block * WIDTH + 4u * quad;
         var mean = vec4<f32>();
+        let pivot = sums[q];
         for (var r = 0u; r < ROWS; r++) {
             let l = own + i32(r);
             if l >= 0 && l < i32(LENGTH) {
                 let value = sums[r * QUADS + q];
-                mean += value;
+                mean += value - pivot;
                 for (var e = 0u; e < 4u; e++) {
                     if WRITE_Z == 1u && o + e < COUT {
                         z[Z_AT + (clip * LENGTH + u32(l)) * COUT + o + e] = value[e];
@@ -188,7 +186,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 }
             }
         }
-        mean /= f32(max(rows(first, lane), 1u));
+        mean = pivot + mean / f32(max(rows(first, lane), 1u));
         var deviation = vec4<f32>();
         for (var r = 0u; r < ROWS; r++) {
             let l = own + i32(r);
@@ -247,12 +245,14 @@ fn write_windows(clip: u32, own: i32, o: u32, q: u32, sums: ptr<function, array<
 
 fn write_statistics(clip: u32, tile: u32, first: i32, o: u32, quad: u32) {
     var count = 0.0;
+    // The first lane has a position of its own: tiles begin inside the clip, or less than POOL before.
+    let pivot = means[quad];
     var mean = vec4<f32>();
     var deviation = vec4<f32>();
     for (var lane = 0u; lane < LANES; lane++) {
         let more = f32(rows(first, lane));
         if more > 0.0 {
-            let apart = means[lane * (WIDTH / 4u) + quad] - mean;
+            let apart = means[lane * (WIDTH / 4u) + quad] - pivot - mean;
             let share = more / (count + more);
             mean += apart * share;
             deviation += deviations[lane * (WIDTH / 4u) + quad] + apart * apart * (count * share);
@@ -263,7 +263,7 @@ fn write_statistics(clip: u32, tile: u32, first: i32, o: u32, quad: u32) {
         if o + e < COUT {
             let at = PARTIALS_AT + (clip * TILES + tile) * 3u * COUT + o + e;
             partials[at] = count;
-            partials[at + COUT] = mean[e];
+            partials[at + COUT] = pivot[e] + mean[e];
             partials[at + 2u * COUT] = deviation[e];
         }
     }

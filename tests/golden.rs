@@ -327,6 +327,7 @@ impl Subject<'_> {
     }
 
     fn all(&self) {
+        let mut found = Vec::new();
         for golden in all() {
             if !is_small(&golden) && self.pace != Pace::Fast {
                 let left = if self.pace == Pace::Slow { "step 0 only" } else { "left to the device's best kernels" };
@@ -336,14 +337,16 @@ impl Subject<'_> {
                 continue;
             }
             if self.pace == Pace::Slow && !is_small(&golden) {
-                assert_all(&self.run(&golden, true));
+                found.extend(self.run(&golden, true));
                 continue;
             }
-            let found: Vec<Comparison> = [true, false].iter().flat_map(|&unbiased| self.run(&golden, unbiased)).collect();
-            assert_all(&found);
-            let missed: Vec<&str> = golden.results().filter(|name| !found.iter().any(|c| c.is_of(name))).collect();
+            let these: Vec<Comparison> = [true, false].iter().flat_map(|&unbiased| self.run(&golden, unbiased)).collect();
+            let missed: Vec<&str> = golden.results().filter(|name| !these.iter().any(|c| c.is_of(name))).collect();
             assert!(missed.is_empty(), "{}: never compared: {missed:?}", golden.name);
+            found.extend(these);
         }
+        // All of them at once: what fails beside what holds says why.
+        assert_all(&found);
     }
 }
 
