@@ -60,7 +60,7 @@ impl Files {
 #[track_caller]
 fn made(options: &Options) -> (Report, Dataset) {
     match prepare::prepare(options, &AtomicBool::new(false), &|_| ()).unwrap_or_else(|e| panic!("{e}")) {
-        Made::New(report) => (report, Dataset::open(&options.out).unwrap()),
+        Made::New(report) => (*report, Dataset::open(&options.out).unwrap()),
         Made::Already => panic!("made already"),
     }
 }
@@ -262,8 +262,9 @@ fn published_lists_validate_and_test_beside_playlists() {
     let paper = PaperFiles { split: vec![valid.clone(), test.clone()], ..paper };
     let mut options = paper.options(&files.at("out"), 50, 0);
     let sides = |options: &Options| {
-        let all = songs(&made(options).1);
-        all.into_iter().filter(|s| s.1 != Split::None).map(|s| (s.0, s.1)).collect::<Vec<_>>()
+        let (_, dataset) = made(options);
+        let all = songs(&dataset).into_iter().filter(|s| s.1 != Split::None);
+        all.map(|s| (s.0.to_string(), s.1)).collect::<Vec<(String, Split)>>()
     };
     let [t1, t2, t4, t7, t8] = [1, 2, 4, 7, 8].map(track);
     let trained = [
