@@ -66,7 +66,7 @@ fn made(options: &Options) -> (Report, Dataset) {
 }
 
 fn fails(options: &Options) -> String {
-    prepare::plan(options).err().expect("this must fail").to_string()
+    prepare::plan(options).expect_err("this must fail").to_string()
 }
 
 /// (in, what, count) of what was left out.
@@ -104,7 +104,9 @@ fn million_songs() -> (Files, PaperFiles) {
     for clip in ["1/1/11.clip.mp3", "1/2/12.clip.mp3", "A/B/TRAAAAA128F0000004.mp3", "copy/14.clip.mp3", "9/9/99.clip.mp3"] {
         files.audio(clip);
     }
-    ["1/6/16.clip.mp3", "1/7/17.clip.mp3", "1/8/18.clip.mp3"].map(|clip| files.audio(clip));
+    for clip in ["1/6/16.clip.mp3", "1/7/17.clip.mp3", "1/8/18.clip.mp3"] {
+        files.audio(clip);
+    }
     files.write("audio/1/3/13.clip.mp3", "");
     let line = |t, s| format!("{}<SEP>{}<SEP>Artist {}<SEP>A title <SEP> of {t}\r\n", track(t), song(s), t % 3);
     let mut list = format!("\u{feff}{}{}{}", line(1, 1), line(11, 2), line(10, 1));
@@ -423,7 +425,9 @@ fn magnatagatune() {
 #[test]
 fn mtg_jamendo() {
     let files = Files::new();
-    ["15/215.low.mp3", "34/2634.low.mp3", "00/1000.low.mp3"].map(|clip| files.audio(clip));
+    for clip in ["15/215.low.mp3", "34/2634.low.mp3", "00/1000.low.mp3"] {
+        files.audio(clip);
+    }
     let header = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS\r\n";
     let metal = "track_0000215\tartist_000014\talbum_000031\t15/215.mp3\t151.4\tgenre---metal\r\n";
     let folk = "track_0002634\tartist_000379\talbum_000412\t34/2634.mp3\t62.4\tgenre---folk\tgenre---instrumentalpop\tmood/theme---calm\r\n";
@@ -459,7 +463,9 @@ fn mtg_jamendo() {
 #[test]
 fn slices_of_spotify() {
     let files = Files::new();
-    ["one.ogg", "two.ogg", "three.ogg", "four.ogg"].map(|song| files.audio(song));
+    for song in ["one.ogg", "two.ogg", "three.ogg", "four.ogg"] {
+        files.audio(song);
+    }
     let table = "song\tartist\ttitle\tspotify\none.ogg\tBjörk\tJóga\t\ntwo.ogg\tDegiheugi\tFinalement\t7vqa3sDmtEaVJ2gcvxtRID\n\
         three.ogg\tBjo\u{308}rk\tAll Is  Full of Love\t\nfour.ogg\tBJÖRK\tjóga\t\n";
     let songs_table = Some(files.write("songs.tsv", table));
@@ -516,7 +522,9 @@ fn slices_of_spotify() {
 #[test]
 fn xspf_playlists() {
     let files = Files::new();
-    ["Band/50% Off é.ogg", "Band/b.ogg", "c.ogg"].map(|song| files.audio(song));
+    for song in ["Band/50% Off é.ogg", "Band/b.ogg", "c.ogg"] {
+        files.audio(song);
+    }
     let table = "song\tartist\ttitle\nc.ogg\tTom & Jerry\tThe End\n";
     let songs_table = Some(files.write("songs.tsv", table));
     let tags = vec![files.write("tags.tsv", "c.ogg\ta\nb.ogg\tb\n")];
