@@ -1,5 +1,5 @@
 // z[b,l,o] = Σ a[b, l·STRIDE + k − PAD, i] · w[k,i,o],   p = select(z) in each window, and of each tile
-// count, mean and Σ(z − mean)² (which needs WRITE_Z).
+// count, mean and Σ(z − mean)², kept up value by value (Welford 1962).
 //
 // An invocation owns one output channel of one tile, TILE windows side by side, and walks over them
 // in order. Positions left over behind the last window count as windows without a p.
@@ -81,13 +81,8 @@ fn convolution(clip: u32, l: u32, o: u32) -> f32 {
     var sum = 0.0;
     for (var k = 0u; k < TAPS; k++) {
         let j = i32(l * STRIDE + k) - i32(PAD);
-        for (var i = 0u; i < CIN; i += 4u) {
-            var four = vec4<f32>();
-            for (var e = 0u; e < min(4u, CIN - i); e++) {
-                four[e] = input(clip, j, i + e) * weights[(k * CIN + i + e) * COUT + o];
-            }
-            // In pairs: where batch norm sees few positions, its gradient magnifies each rounding of z.
-            sum += (four.x + four.y) + (four.z + four.w);
+        for (var i = 0u; i < CIN; i++) {
+            sum += input(clip, j, i) * weights[(k * CIN + i) * COUT + o];
         }
     }
     return sum;
@@ -103,6 +98,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let sign = gamma[o];
+    var count = 0.0;
+    var mean = 0.0;
+    var deviation = 0.0;
     for (var window = tile * TILE; window < min((tile + 1u) * TILE, GROUPS); window++) {
         let begin = max(window * POOL, LEFT) - LEFT;
         var selected = 0.0;
@@ -111,6 +109,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             if l == begin || (sign > 0.0 && value > selected) || (sign < 0.0 && value < selected) {
                 selected = value;
             }
+            count += 1.0;
+            let before = value - mean;
+            mean += before / count;
+            deviation += before * (value - mean);
             if WRITE_Z == 1u {
                 z[Z_AT + (clip * LENGTH + l) * COUT + o] = value;
             }
@@ -120,32 +122,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
     if STATISTICS == 1u {
-        tile_statistics(clip, tile, o);
+        let at = PARTIALS_AT + (clip * TILES + tile) * 3u * COUT + o;
+        partials[at] = count;
+        partials[at + COUT] = mean;
+        partials[at + 2u * COUT] = deviation;
     }
-}
-
-// From the z that the invocation itself wrote: differences from its first value give a mean, those from that
-// mean the rest of it and the deviations. Each loses digits by deviations only, however large the mean is.
-fn tile_statistics(clip: u32, tile: u32, o: u32) {
-    let begin = max(tile * TILE * POOL, LEFT) - LEFT;
-    let end = min((tile + 1u) * TILE * POOL - LEFT, LENGTH);
-    let count = f32(end - begin);
-    let column = Z_AT + clip * LENGTH * COUT + o;
-    let first = z[column + begin * COUT];
-    var sum = 0.0;
-    for (var l = begin; l < end; l++) {
-        sum += z[column + l * COUT] - first;
-    }
-    let mean = first + sum / count;
-    var rest = 0.0;
-    var deviation = 0.0;
-    for (var l = begin; l < end; l++) {
-        let apart = z[column + l * COUT] - mean;
-        rest += apart;
-        deviation += apart * apart;
-    }
-    let at = PARTIALS_AT + (clip * TILES + tile) * 3u * COUT + o;
-    partials[at] = count;
-    partials[at + COUT] = mean + rest / count;
-    partials[at + 2u * COUT] = deviation - rest * rest / count;
 }
