@@ -8,7 +8,7 @@
 use rand::RngExt;
 
 use super::{Mode, Options, Tags, Untagged, UntaggedLenders, Walks};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Rows, Split};
 use crate::error::Result;
 use crate::random::Generator;
 
@@ -33,9 +33,21 @@ pub struct Labels<'a> {
 impl<'a> Labels<'a> {
     /// `seed` decides whose tags are removed. Fails where an option is out of range.
     pub fn new(dataset: &'a Dataset, options: &Options, seed: u64) -> Result<Labels<'a>> {
+        Labels::along(dataset, dataset.playlists(), dataset.memberships(), options, seed)
+    }
+
+    /// The same along other lists than the dataset's playlists: `lists` has the songs of each in order,
+    /// `memberships` the lists in which each song's walks start, ascending and each once.
+    pub fn along(
+        dataset: &'a Dataset,
+        lists: Rows<'a>,
+        memberships: Rows<'a>,
+        options: &Options,
+        seed: u64,
+    ) -> Result<Labels<'a>> {
         options.check()?;
         let tags = Tags::removing(dataset, options.remove, seed);
-        let walks = Walks::new(dataset.playlists(), dataset.memberships(), tags.lenders(options.lend), options)?;
+        let walks = Walks::new(lists, memberships, tags.lenders(options.lend), options)?;
         let lends = |&song: &u32| walks.can_lend(song as usize) && !walks.playlists_of(song as usize).is_empty();
         let lenders = if options.random_lenders { (0..dataset.songs() as u32).filter(lends).collect() } else { Vec::new() };
         Ok(Labels { dataset, tags, walks, lenders, options: options.clone() })
