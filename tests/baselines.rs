@@ -97,7 +97,8 @@ fn points(points: &[(usize, [f64; 2])]) -> Statistics {
 fn neighbours_come_the_most_alike_first_and_are_walked_like_playlists() {
     // Directions at 0, 10, 30 and 170 degrees; song 5 is as song 4 but longer; song 1 and 3 have no statistics.
     let at = |degrees: f64| [degrees.to_radians().cos(), degrees.to_radians().sin()];
-    let long = at(30.0).map(|x| 7.0 * x);
+    // A power of two: the cosines tie to the bit.
+    let long = at(30.0).map(|x| 8.0 * x);
     let statistics = points(&[(0, at(0.0)), (2, at(10.0)), (4, at(30.0)), (5, long), (6, at(170.0))]);
     let near = Neighbours::new(&statistics, &[0, 1, 2, 3, 4], 3, 7);
     let lists: Vec<&[u32]> = (0..5).map(|i| near.lists().row(i)).collect();

@@ -131,7 +131,15 @@ fn coherent_playlists_recover_and_others_are_no_better_than_chance() {
     use tagwalk::experiment::world::{Options as WorldOptions, World};
     let of = |coherence: f64| {
         let folder = tempfile::tempdir().unwrap();
-        let options = WorldOptions { songs: 800, lenders: 0, seconds: 0.1, rate: 4000, coherence, ..WorldOptions::default() };
+        let options = WorldOptions {
+            songs: 3000,
+            lenders: 0,
+            playlists: 2000,
+            seconds: 0.1,
+            rate: 4000,
+            coherence,
+            ..WorldOptions::default()
+        };
         World::new(&options).unwrap().write(folder.path(), &mut |_| Ok(())).unwrap();
         let dataset = Dataset::open(folder.path()).unwrap();
         let truth = Reference::of(&dataset).unwrap();
