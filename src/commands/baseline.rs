@@ -14,7 +14,7 @@ use crate::experiment::floor::{self, Floor};
 use crate::experiment::recovery::Reference;
 use crate::experiment::{groups, linear};
 use crate::format::table::{Align, Table, figure};
-use crate::playlists::{Labels, Mode, Options, Tags, Untagged};
+use crate::playlists::{Contexts, Labels, Mode, Options, Tags, Untagged};
 use crate::run::interrupt;
 
 /// Score what needs no network: linear models on log-mel statistics, groups' mean tags
@@ -45,6 +45,9 @@ pub struct Args {
     /// Let both classes of a tag weigh the same in the linear models
     #[arg(long)]
     pub balanced: bool,
+    /// Also write the lists of songs that sound alike, for `tagwalk train --contexts FILE`
+    #[arg(long, value_name = "FILE")]
+    pub write_neighbours: Option<PathBuf>,
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -111,7 +114,10 @@ fn compared(args: &Args, dataset: &Dataset, truth: &Reference, statistics: &Stat
     let lenders = hidden.lenders(lent.lend);
     let among: Vec<usize> = (0..statistics.songs.len()).filter(|&row| lenders.contains(statistics.songs[row])).collect();
     let near = Neighbours::new(statistics, &among, args.neighbours, dataset.songs());
-    let along = Labels::along(dataset, near.lists(), near.memberships(), &lent, args.seed)?;
+    if let Some(path) = &args.write_neighbours {
+        near.write(path, dataset)?;
+    }
+    let along = Labels::along(dataset, Contexts::borrowed(near.lists(), near.memberships()), &lent, args.seed)?;
     let fit = |options: &Options| Floor::fit(dataset, statistics, options, args.seed, 1.0, &how);
     let all = {
         let (songs, inputs) = floor::rows(statistics, |s| dataset.split(s) == Split::Train && known(s));

@@ -10,12 +10,14 @@ pub mod check;
 pub mod demo;
 pub mod devices;
 pub mod evaluate;
+pub mod explain;
 pub mod flags;
 pub mod info;
 pub mod plan;
 #[cfg(feature = "import")]
 pub mod prepare;
 pub mod print;
+pub mod propagation;
 pub mod recovery;
 pub mod report;
 #[cfg(feature = "import")]
@@ -53,6 +55,7 @@ pub enum Command {
     Recovery(recovery::Args),
     #[cfg(feature = "baselines")]
     Baseline(baseline::Args),
+    Explain(explain::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
     #[cfg(feature = "import")]
@@ -89,6 +92,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Recovery(args) => recovery::run(args),
         #[cfg(feature = "baselines")]
         Command::Baseline(args) => baseline::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         #[cfg(feature = "import")]

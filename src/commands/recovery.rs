@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::propagation::PropagationFlags;
 use super::{Outcome, print};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::recovery::{Pairs, Recovery, Reference, recovery};
 use crate::format::table::{Align, Table};
-use crate::playlists::{Lend, Options, Reading, UntaggedLenders};
+use crate::playlists::{Options, Reading};
 
 /// Count the missing tags that propagation would recover and the wrong ones it would add, by search range
 ///
@@ -20,24 +21,11 @@ use crate::playlists::{Lend, Options, Reading, UntaggedLenders};
 pub struct Args {
     /// The dataset's folder
     pub dataset: PathBuf,
-    /// Search ranges r, 0 to 1
+    /// Search ranges r, 0 to 1, in place of --range
     #[arg(long, value_name = "R,R,...", value_delimiter = ',', default_value = "0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1")]
     pub ranges: Vec<f64>,
-    /// How the walk is read
-    #[arg(long, value_enum, default_value_t)]
-    pub reading: Reading,
-    /// On condition that another song lends (songs without tags always walk so)
-    #[arg(long)]
-    pub exclude_self: bool,
-    /// Songs that cannot lend (no tags, or not allowed by --lend)
-    #[arg(long, value_enum, default_value_t)]
-    pub untagged_lenders: UntaggedLenders,
-    /// Which songs may lend
-    #[arg(long, value_enum, default_value_t)]
-    pub lend: Lend,
-    /// Share of the tagged training songs whose tags are removed before
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    pub remove: f64,
+    #[command(flatten)]
+    pub propagation: PropagationFlags,
     /// Decides whose tags are removed
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -79,22 +67,15 @@ pub fn run(args: Args) -> Result<Outcome> {
     let dataset = Dataset::open(&args.dataset)?;
     let truth = Reference::of(&dataset)?;
     if matches!(truth, Reference::Own(_)) {
-        if args.remove <= 0.0 {
+        if args.propagation.remove <= 0.0 {
             return Err(Error::usage("--remove", "0 leaves no tag missing: it is not known what else is true of this dataset")
                 .help("Say --remove 0.8, or take a dataset that `tagwalk synth` made."));
         }
         print::note("the dataset's own tags count as all that is true");
     }
+    let lent = args.propagation.options(&dataset)?;
     let each = args.ranges.iter().map(|&range| {
-        let options = Options {
-            range,
-            reading: args.reading,
-            exclude_self: args.exclude_self,
-            untagged_lenders: args.untagged_lenders,
-            lend: args.lend,
-            remove: args.remove,
-            ..Options::default()
-        };
+        let options = Options { range, ..lent.clone() };
         recovery(&dataset, &truth, &options, args.seed)
     });
     let all: Vec<Recovery> = each.collect::<Result<_>>()?;
@@ -112,8 +93,8 @@ fn line<'a>(args: &Args, dataset: &'a Dataset, found: &Recovery) -> Line<'a> {
     let tags = dataset.vocabulary().iter().zip(&found.by_tag).map(|(tag, pairs)| OfTag { tag, pairs: *pairs });
     Line {
         range: found.range,
-        reading: args.reading,
-        exclude_self: args.exclude_self,
+        reading: args.propagation.reading,
+        exclude_self: args.propagation.exclude_self,
         songs: found.songs,
         untagged: found.untagged,
         lent: found.lent,

@@ -39,7 +39,7 @@ pub fn targets(labels: &Labels, songs: &[usize], lambda: f64) -> (Vec<f32>, Vec<
     // Neither mode draws anything.
     let mut random = generator(0, Purpose::Walk, [0; 3]);
     for &song in songs {
-        let row = labels.row(song, &mut random, &mut own, &mut lent, &mut workspace);
+        let row = labels.row(song, &mut random, &mut own, &mut lent, &mut [], &mut workspace);
         let (a, b) = (f64::from(row.own), lambda * f64::from(row.propagated));
         let mean =
             |(x, y): (&f32, &f32)| if a + b > 0.0 { ((a * f64::from(*x) + b * f64::from(*y)) / (a + b)) as f32 } else { 0.0 };
@@ -67,6 +67,9 @@ impl Floor {
     /// The same from labels of any contexts; their mode is `none` or `expected`.
     pub fn of(labels: &Labels, statistics: &Statistics, lambda: f64, how: &linear::Options) -> Result<Floor> {
         let dataset = labels.dataset();
+        if labels.options().weighs_tags() {
+            return Err(Error::usage("--tag-weights", "and ranges by category are not for the linear model: it weighs songs"));
+        }
         let (songs, inputs) = rows(statistics, |song| labels.trains(song));
         if songs.is_empty() {
             return Err(Error::input(dataset.folder(), "no song is trained on").help("`tagwalk info` shows the splits."));

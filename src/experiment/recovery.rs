@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::dataset::{Dataset, Truth};
 use crate::error::{Error, Result};
-use crate::playlists::{Labels, Mode, Options};
+use crate::playlists::{Labels, Mode, Options, RandomLenders, TagWeights};
 use crate::random::{Purpose, generator};
 
 /// Which tags count as true.
@@ -111,18 +111,20 @@ pub struct Recovery {
     pub songs: usize,
     /// Of them, those without a known tag.
     pub untagged: usize,
-    /// Mean probability that a draw lends something.
+    /// Mean probability that a draw lends something (where tags have ranges of their own, over tags, too).
     pub lent: f64,
     pub pairs: Pairs,
     /// The same for each tag.
     pub by_tag: Vec<Pairs>,
 }
 
-/// Counts for the songs that would be trained on with these options; their `mode` does not matter, since what a drawn
-/// neighbour brings on average is what `expected` brings. `seed` decides whose tags are removed. Takes as long as one
+/// Counts for the songs that would be trained on with these options; what a drawn neighbour
+/// brings on average is what `expected` brings, so of `mode` only `hops` matters, and weights of the loss do not. `seed` decides whose tags are removed. Takes as long as one
 /// step of `expected` over all songs, on the threads of the pool it is called in.
 pub fn recovery(dataset: &Dataset, truth: &Reference, options: &Options, seed: u64) -> Result<Recovery> {
-    let options = Options { mode: Mode::Expected, ..options.clone() };
+    let mode = if options.mode == Mode::Hops { Mode::Hops } else { Mode::Expected };
+    let (tag_weights, random_lenders) = (TagWeights::Equal, RandomLenders::None);
+    let options = Options { mode, tag_weights, random_lenders, ..options.clone() };
     let labels = Labels::new(dataset, &options, seed)?;
     let songs: Vec<usize> = (0..dataset.songs()).filter(|&song| labels.trains(song)).collect();
     if songs.is_empty() {
@@ -141,15 +143,17 @@ pub fn recovery(dataset: &Dataset, truth: &Reference, options: &Options, seed: u
         let mut workspace = vec![0f64; labels.workspace()];
         // `expected` draws nothing.
         let mut random = generator(seed, Purpose::Walk, [0; 3]);
-        let row = labels.row(song, &mut random, &mut own, &mut lent, &mut workspace);
-        let weight = f64::from(row.propagated);
+        // Of each tag where tags have ranges of their own, else none.
+        let mut weights = vec![0f32; labels.tag_weights().len()];
+        let row = labels.row(song, &mut random, &mut own, &mut lent, &mut weights, &mut workspace);
+        let weight = |tag: usize| f64::from(row.propagated) * weights.get(tag).map_or(1.0, |&w| f64::from(w));
         labels.tags().write(song, &mut own);
         let itself = lends(&song);
         let others = lenders.len() - usize::from(itself);
         let pairs = (0..tags).map(|tag| {
-            let (known, brought) = (own[tag] > 0.5, f64::from(lent[tag]) * weight);
+            let (known, brought) = (own[tag] > 0.5, f64::from(lent[tag]) * weight(tag));
             let holders = held[tag] - u64::from(itself && known);
-            let at_random = if others > 0 { weight * holders as f64 / others as f64 } else { 0.0 };
+            let at_random = if others > 0 { weight(tag) * holders as f64 / others as f64 } else { 0.0 };
             let mut pair = Pairs::default();
             if !truth.has_tag(song, tag) {
                 (pair.untrue, pair.wrong, pair.wrong_at_random) = (1, brought, at_random);
@@ -161,7 +165,8 @@ pub fn recovery(dataset: &Dataset, truth: &Reference, options: &Options, seed: u
             }
             pair
         });
-        (weight, pairs.collect::<Vec<Pairs>>())
+        let pairs = pairs.collect::<Vec<Pairs>>();
+        ((0..tags).map(weight).sum::<f64>() / tags.max(1) as f64, pairs)
     };
     // Joined in the order of the songs, so that sums have the same bits on any number of threads.
     let mut lent = 0.0;

@@ -1,10 +1,14 @@
 //! For each song those that sound most like it, in order: contexts to walk along as along playlists, which only the
 //! audio has made.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 
 use super::statistics::{Statistics, WIDTH};
-use crate::dataset::Rows;
+use crate::dataset::{Dataset, Rows};
+use crate::error::{Error, Result};
+use crate::format::atomic;
 
 /// A list for each song that has one: the song itself, then the others, the most alike first. Each song is a member of
 /// its own list alone, so that a walk from it goes down from the most alike.
@@ -54,6 +58,20 @@ impl Neighbours {
             member_offsets: ends(&mut list_of.iter().map(|list| usize::from(list.is_some()))),
             member_lists: list_of.into_iter().flatten().collect(),
         }
+    }
+
+    /// Writes a table of the columns `song` and `neighbour`, which `--contexts` reads. Fails where a name has a tab or
+    /// a line's end in it.
+    pub fn write(&self, path: &Path, dataset: &Dataset) -> Result<()> {
+        let mut text = String::from("song\tneighbour\n");
+        for list in 0..self.lists().len() {
+            let names: Vec<&str> = self.lists().row(list).iter().map(|&song| dataset.name(song as usize)).collect();
+            if let Some(name) = names.iter().find(|name| name.contains(['\t', '\n', '\r', '"'])) {
+                return Err(Error::input(path, format!("the name {name:?} does not fit into a table")));
+            }
+            names[1..].iter().for_each(|name| text.push_str(&format!("{}\t{name}\n", names[0])));
+        }
+        atomic::write(path, text.as_bytes())
     }
 
     /// In place of [`crate::dataset::Dataset::playlists`].

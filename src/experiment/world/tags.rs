@@ -44,7 +44,7 @@ fn candidates() -> Vec<Tag> {
                 let t = &TRAITS[next];
                 for (level, (name, _)) in t.levels.iter().enumerate() {
                     let category = if of.is_empty() || tag.category == t.category { t.category } else { "mixed" };
-                    let name = if of.is_empty() { name.to_string() } else { format!("{}, {name}", tag.name) };
+                    let name = if of.is_empty() { name.to_string() } else { format!("{} {name}", tag.name) };
                     let levels = tag.levels | traits::bit(next, level as u8);
                     all.push(([&of[..], &[next]].concat(), Tag { name, category, levels }));
                 }
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(all.len(), expected);
         let names: std::collections::HashSet<&str> = all.iter().map(|t| t.name.as_str()).collect();
         assert_eq!(names.len(), expected);
-        let one = all.iter().find(|t| t.name == "low, fast").unwrap();
+        let one = all.iter().find(|t| t.name == "low fast").unwrap();
         assert_eq!((one.levels, one.category), (traits::bit(1, 0) | traits::bit(2, 2), "mixed"));
     }
 }
