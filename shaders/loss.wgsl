@@ -1,5 +1,5 @@
 // bce(x, y) = max(x, 0) − x·y + log(1 + e), e = exp(−|x|); losses[b] = SCALE·v_b·Σ_t bce for own and
-// propagated labels; gradient = SCALE·v_b·(σ(x) − y), the propagated term times LAMBDA.
+// propagated labels; gradient = LOSS_SCALE·SCALE·v_b·(σ(x) − y), the propagated term times LAMBDA.
 //
 // A workgroup owns one clip. Its invocations share the tags; a tree joins their sums.
 
@@ -7,6 +7,7 @@ const TAGS: u32 = 1u;
 const HEADS: u32 = 1u;
 const SCALE: f32 = 1.0f;
 const LAMBDA: f32 = 1.0f;
+const LOSS_SCALE: f32 = 1.0f; // a power of two
 const WIDTH: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>; // [clip, head, tag]
@@ -84,8 +85,8 @@ fn train(
 ) {
     let b = group.x;
     forward(b, groups.x, local);
-    let first = SCALE * weights[b];
-    let second = SCALE * LAMBDA * weights[groups.x + b];
+    let first = LOSS_SCALE * (SCALE * weights[b]);
+    let second = LOSS_SCALE * (SCALE * LAMBDA * weights[groups.x + b]);
     for (var t = local; t < TAGS; t += WIDTH) {
         let at = b * HEADS * TAGS + t;
         let term = first * slope(logits[at], own[b * TAGS + t]);
