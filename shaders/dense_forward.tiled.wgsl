@@ -1,4 +1,4 @@
-// logits[b,o] = bias[o] + Σ_f max(scale·p[b,f] + shift, 0)·mask[b,f]·w[f,o], f over [position, channel].
+// logits[b,o] = bias[o] + Σ_f max(scale·(p[b,f] − mean) + beta, 0)·mask[b,f]·w[f,o], f over [position, channel].
 //
 // A workgroup owns T clips times T outputs, an invocation one of these logits. T features at a
 // time, every value is loaded once into workgroup memory and read T times from there.
@@ -36,8 +36,9 @@ fn feature(b: u32, f: u32) -> f32 {
         return 0.0;
     }
     let i = b * FEATURES + f;
-    let p = stored(below[i / C * C_WORDS + (f % C >> HALF)], f % C);
-    let a = max(norm[f % C] * p + norm[C + f % C], 0.0);
+    let c = f % C;
+    let p = stored(below[i / C * C_WORDS + (c >> HALF)], c);
+    let a = max(norm[c] * (p - norm[2u * C + c]) + norm[C + c], 0.0);
     if MASKED == 1u {
         return a * mask[i];
     }

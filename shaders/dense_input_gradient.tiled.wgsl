@@ -1,4 +1,4 @@
-// dy[b,f] = mask[b,f]·[scale·p + shift > 0]·Σ_o g[b,o]·w[f,o], and the clip's Σ dy and Σ dy·(p − mean)·r
+// dy[b,f] = mask[b,f]·[scale·(p − mean) + beta > 0]·Σ_o g[b,o]·w[f,o], and the clip's Σ dy and Σ dy·(p − mean)·r
 // over its positions.
 //
 // A workgroup owns T channels of T clips, an invocation one channel of one clip, all positions. T
@@ -92,11 +92,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             product += run;
         }
         var d = 0.0;
-        var p = 0.0;
+        var apart = 0.0;
         let word = (b * POSITIONS + l) * C_WORDS + (c >> HALF);
         if mine {
-            p = stored(below[word], c);
-            d = select(0.0, mask[(b * POSITIONS + l) * C + c] * product, norm[c] * p + norm[C + c] > 0.0);
+            apart = stored(below[word], c) - norm[2u * C + c];
+            d = select(0.0, mask[(b * POSITIONS + l) * C + c] * product, norm[c] * apart + norm[C + c] > 0.0);
         }
         // Whoever has the even channel of a word writes both; its neighbour lies beside it.
         workgroupBarrier();
@@ -110,7 +110,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             d = widened(words(vec4(d))).x;
         }
         if mine {
-            sums += vec2(d, d * (p - norm[2u * C + c]) * norm[3u * C + c]);
+            sums += vec2(d, d * apart * norm[3u * C + c]);
         }
     }
     if mine {
