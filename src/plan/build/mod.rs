@@ -71,7 +71,12 @@ fn loss_scale(terms: usize) -> u32 {
 
 /// Builds the plan of a network: Forward, Backward, Update, and Evaluate at the same batch.
 pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
-    Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build())
+    Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(false))
+}
+
+/// The same with one more input: weights of each clip's tags in the supportive term.
+pub fn training_by_tag(network: &Network, settings: &Settings) -> Result<Plan> {
+    Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(true))
 }
 
 /// Builds the plan of an evaluation alone: what tagging and measuring need.
@@ -141,9 +146,10 @@ impl<'a> Builder<'a> {
         Ok(Builder { network, settings, table, convs, plan, wave, patches, parameters, gradients, running })
     }
 
-    fn build(mut self) -> Plan {
+    fn build(mut self, by_tag: bool) -> Plan {
         let (b, f32s) = (self.settings.batch, DType::F32);
         let ends = self.ends();
+        let tag_weights = by_tag.then(|| self.plan.tensor(names::TAG_WEIGHTS, &[b, self.network.tags], f32s, Role::Input));
         let mask = self.plan.tensor(names::MASK, &[b, self.table.features()], f32s, Role::Input);
         let hyper = self.plan.tensor(names::HYPER, &[2], f32s, Role::Input);
         let momenta = self.plan.tensor(names::MOMENTA, &[self.table.length], f32s, Role::State);
@@ -153,7 +159,7 @@ impl<'a> Builder<'a> {
         let kept = self.layers(Run::Train);
         self.dense(Run::Train, kept[kept.len() - 1], Some(mask), ends.logits);
         let dlogits = self.temporary("logits_gradient", &[b, self.network.heads * self.network.tags]);
-        self.loss(Section::Forward, &ends, Some(dlogits));
+        self.loss(Section::Forward, &ends, tag_weights, Some(dlogits));
 
         // Backward, downwards.
         self.backward(&kept, mask, dlogits);
@@ -178,7 +184,7 @@ impl<'a> Builder<'a> {
     fn evaluate(&mut self, ends: &Ends) {
         let kept = self.layers(Run::Evaluate);
         self.dense(Run::Evaluate, kept[kept.len() - 1], None, ends.logits);
-        self.loss(Section::Evaluate, ends, None);
+        self.loss(Section::Evaluate, ends, None, None);
     }
 
     /// Labels that go in and what comes out, of training and of evaluation.
@@ -353,7 +359,7 @@ impl<'a> Builder<'a> {
         self.plan.call(section, label, kernel, &views);
     }
 
-    fn loss(&mut self, section: Section, ends: &Ends, gradient: Option<TensorId>) {
+    fn loss(&mut self, section: Section, ends: &Ends, tag_weights: Option<TensorId>, gradient: Option<TensorId>) {
         let s = self.settings;
         let kernel = Loss {
             clips: s.batch,
@@ -362,10 +368,12 @@ impl<'a> Builder<'a> {
             scale: if s.mean { 1.0 / (s.batch * self.network.tags) as f32 } else { 1.0 },
             lambda: s.lambda,
             gradient: gradient.is_some(),
+            by_tag: tag_weights.is_some(),
             choice: s.choice.clone(),
         };
         let ids = [ends.logits, ends.own, ends.propagated, ends.weights]
             .into_iter()
+            .chain(tag_weights)
             .chain(gradient)
             .chain([ends.losses, ends.probabilities]);
         let views: Vec<View> = ids.map(|id| self.plan.view(id)).collect();
