@@ -23,6 +23,8 @@ say "the adapters"
 say "every kernel against the reference"
 # shellcheck disable=SC2086
 "$tagwalk" check $device | tee "$out/check.txt"
+# shellcheck disable=SC2086
+"$tagwalk" check $device --precision mixed | tee "$out/check-mixed.txt"
 if [ -n "${GOLDEN:-}" ]; then
     say "golden problems"
     (cd "$root" && cargo test --release --test golden vulkan -- --nocapture) | tee "$out/golden.txt"
@@ -37,6 +39,13 @@ for mode in training inference; do
     "$tagwalk" bench step $device --network "$network" --batch "$batches" --steps "$steps" --mode "$mode" --json |
         tee -a "$out/step.jsonl"
 done
+say "mixed precision, untuned and tuned"
+# shellcheck disable=SC2086
+{
+    "$tagwalk" bench step $device --network "$network" --batch "$batches" --steps "$steps" --precision mixed --no-tune --json
+    "$tagwalk" tune $device --network "$network" --batch "${batches%%,*}" --precision mixed >&2
+    "$tagwalk" bench step $device --network "$network" --batch "$batches" --steps "$steps" --precision mixed --json
+} | tee "$out/mixed.jsonl"
 say "its kernels"
 # shellcheck disable=SC2086
 "$tagwalk" bench kernels $device --network "$network" --batch "${batches%%,*}" --json >"$out/kernels.jsonl"

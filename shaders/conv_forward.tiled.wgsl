@@ -26,7 +26,8 @@ const FIRST_PAD: u32 = 0u;
 const WRITE_Z: u32 = 1u;
 const WRITE_P: u32 = 1u;
 const STATISTICS: u32 = 1u;
-// Elements by which a range of clips begins inside its binding (offsets are aligned).
+const HALF: u32 = 0u; // 1: z, p and dy are f16, two to a word; an odd channel count is filled up to whole words
+// Words by which a range of clips begins inside its binding (offsets are aligned).
 const SOURCE_AT: u32 = 0u;
 const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
@@ -39,6 +40,9 @@ const DEPTH: u32 = 16u; // a multiple of 4
 const HALO: u32 = 1u; // 1: `held` serves all taps; 0: it is filled for each tap
 const GRID: u32 = 1u;
 
+const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next
+const COUT_WORDS: u32 = COUT - HALF * (COUT / 2u);
+const WORDS: u32 = 4u - 2u * HALF; // of four channels
 const THREADS: u32 = LANES * COLUMNS;
 const SPAN: u32 = LANES * ROWS;
 const WIDTH: u32 = 4u * QUADS * COLUMNS;
@@ -53,8 +57,8 @@ const HELD: u32 = (SPAN - 1u) * STEP + 1u + HALO * (TAPS - 1u);
 @group(0) @binding(2) var<storage, read> norm: array<f32>;
 @group(0) @binding(3) var<storage, read> weights: array<f32>;
 @group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read_write> z: array<f32>;
-@group(0) @binding(6) var<storage, read_write> p: array<f32>;
+@group(0) @binding(5) var<storage, read_write> z: array<u32>;
+@group(0) @binding(6) var<storage, read_write> p: array<u32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> held: array<vec4<f32>, HELD * DEPTH / 4u>;
@@ -72,10 +76,18 @@ fn sample(clip: u32, s: i32) -> f32 {
     return f32(extractBits(word, 16u * (at & 1u), 16u)) * (1.0 / 32768.0);
 }
 
+// Channel c of a stored value, from its word.
+fn stored(word: u32, c: u32) -> f32 {
+    if HALF == 1u {
+        return unpack2x16float(word >> (16u * (c & 1u))).x;
+    }
+    return bitcast<f32>(word);
+}
+
 // What the layer below gives at position j, before its batch norm.
 fn below(clip: u32, j: u32, i: u32) -> f32 {
     if SOURCE == 2u {
-        return bitcast<f32>(source[SOURCE_AT + (clip * INPUT + j) * CIN + i]);
+        return stored(source[SOURCE_AT + (clip * INPUT + j) * CIN_WORDS + (i >> HALF)], i);
     }
     var z = 0.0;
     for (var k = 0u; k < FIRST_TAPS; k++) {
@@ -124,6 +136,30 @@ fn fill_panel(tap: u32, channel: u32, block: u32, local: u32) {
     }
 }
 
+// Four values as they are stored, in four words, or as f16 in two: to the nearest, ties to even, by the bits, since a
+// driver may cut off instead.
+fn words(v: vec4<f32>) -> vec4<u32> {
+    let bits = bitcast<vec4<u32>>(v);
+    if HALF == 0u {
+        return bits;
+    }
+    let size = bits & vec4(0x7fffffffu);
+    let odd = (size >> vec4(13u)) & vec4(1u);
+    let normal = (size + vec4(0xfffu) + odd - vec4(0x38000000u)) >> vec4(13u);
+    // Below 2^-14 a step is 2^-24; from 65520 on, half a step past the largest, it is infinite.
+    let small = vec4<u32>(round(abs(v) * 16777216.0));
+    var half = select(normal, small, size < vec4(0x38800000u));
+    half = select(half, vec4(0x7c00u), size >= vec4(0x477ff000u));
+    half = select(half, vec4(0x7e00u), size > vec4(0x7f800000u));
+    half |= (bits >> vec4(16u)) & vec4(0x8000u);
+    return vec4(half.xz | (half.yw << vec2(16u)), 0u, 0u);
+}
+
+// Back from two words.
+fn widened(both: vec4<u32>) -> vec4<f32> {
+    return vec4(unpack2x16float(both.x), unpack2x16float(both.y));
+}
+
 // Real positions among a thread's rows.
 fn rows(first: i32, lane: u32) -> u32 {
     let begin = first + i32(lane * ROWS);
@@ -168,6 +204,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
+    if HALF == 1u {
+        // What follows is of the stored values.
+        for (var n = 0u; n < ROWS * QUADS; n++) {
+            sums[n] = widened(words(sums[n]));
+        }
+    }
     let own = first + i32(lane * ROWS);
     for (var q = 0u; q < QUADS; q++) {
         let quad = q * COLUMNS + column;
@@ -179,9 +221,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             if l >= 0 && l < i32(LENGTH) {
                 let value = sums[r * QUADS + q];
                 mean += value - pivot;
-                for (var e = 0u; e < 4u; e++) {
-                    if WRITE_Z == 1u && o + e < COUT {
-                        z[Z_AT + (clip * LENGTH + u32(l)) * COUT + o + e] = value[e];
+                if WRITE_Z == 1u {
+                    let at = Z_AT + (clip * LENGTH + u32(l)) * COUT_WORDS + (o >> HALF);
+                    let put = words(value);
+                    for (var e = 0u; e < WORDS; e++) {
+                        if o + (e << HALF) < COUT {
+                            z[at + e] = put[e];
+                        }
                     }
                 }
             }
@@ -235,9 +281,11 @@ fn write_windows(clip: u32, own: i32, o: u32, q: u32, sums: ptr<function, array<
             selected = select(selected, value, replaces | vec4(!begun));
             begun = true;
         }
-        for (var e = 0u; e < 4u; e++) {
-            if o + e < COUT {
-                p[P_AT + (clip * WINDOWS + window) * COUT + o + e] = selected[e];
+        let at = P_AT + (clip * WINDOWS + window) * COUT_WORDS + (o >> HALF);
+        let put = words(selected);
+        for (var e = 0u; e < WORDS; e++) {
+            if o + (e << HALF) < COUT {
+                p[at + e] = put[e];
             }
         }
     }

@@ -21,7 +21,8 @@ const WAVE_STRIDE: u32 = 28u; // samples from a clip to the next
 const FIRST_TAPS: u32 = 3u;
 const FIRST_STRIDE: u32 = 3u;
 const FIRST_PAD: u32 = 0u;
-// Elements by which a range of clips begins inside its binding (offsets are aligned).
+const HALF: u32 = 0u; // 1: z, p and dy are f16, two to a word; an odd channel count is filled up to whole words
+// Words by which a range of clips begins inside its binding (offsets are aligned).
 const SOURCE_AT: u32 = 0u;
 const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
@@ -37,6 +38,9 @@ const DEPTH: u32 = 16u; // a multiple of 4
 const HALO: u32 = 1u; // 1, if STRIDE is: `held` serves all taps; 0: it is filled for each tap
 const GRID: u32 = 1u;
 
+const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next
+const COUT_WORDS: u32 = COUT - HALF * (COUT / 2u);
+const WORDS: u32 = 4u - 2u * HALF; // of four channels
 const THREADS: u32 = LANES * COLUMNS;
 const SPAN: u32 = LANES * ROWS;
 const WIDTH: u32 = 4u * QUADS * COLUMNS;
@@ -48,12 +52,12 @@ const HELD: u32 = SPAN + HALO * (TAPS - 1u);
 @group(0) @binding(0) var<storage, read> source: array<u32>;
 @group(0) @binding(1) var<storage, read> first_weights: array<f32>;
 @group(0) @binding(2) var<storage, read> norm: array<f32>;
-@group(0) @binding(3) var<storage, read> z: array<f32>;
-@group(0) @binding(4) var<storage, read> p: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> z: array<u32>;
+@group(0) @binding(4) var<storage, read> p: array<u32>;
+@group(0) @binding(5) var<storage, read> dy: array<u32>;
 @group(0) @binding(6) var<storage, read> coefficients: array<f32>;
 @group(0) @binding(7) var<storage, read> weights: array<f32>;
-@group(0) @binding(8) var<storage, read_write> below_dy: array<f32>;
+@group(0) @binding(8) var<storage, read_write> below_dy: array<u32>;
 @group(0) @binding(9) var<storage, read_write> below_partials: array<f32>;
 
 var<workgroup> held: array<vec4<f32>, HELD * DEPTH / 4u>;
@@ -70,10 +74,18 @@ fn sample(clip: u32, s: i32) -> f32 {
     return f32(extractBits(word, 16u * (at & 1u), 16u)) * (1.0 / 32768.0);
 }
 
+// Channel c of a stored value, from its word.
+fn stored(word: u32, c: u32) -> f32 {
+    if HALF == 1u {
+        return unpack2x16float(word >> (16u * (c & 1u))).x;
+    }
+    return bitcast<f32>(word);
+}
+
 // What the layer below gives at position j, before its batch norm.
 fn below(clip: u32, j: u32, i: u32) -> f32 {
     if SOURCE == 2u {
-        return bitcast<f32>(source[SOURCE_AT + (clip * INPUT + j) * CIN + i]);
+        return stored(source[SOURCE_AT + (clip * INPUT + j) * CIN_WORDS + (i >> HALF)], i);
     }
     var z = 0.0;
     for (var k = 0u; k < FIRST_TAPS; k++) {
@@ -99,26 +111,26 @@ fn factor(sum: u32, clip: u32, j: u32, i: u32) -> f32 {
 
 // dz = c0 + c1·(z − mean), and s·dy more at the first position of a window whose z is the window's p.
 fn dz(clip: u32, l: u32, o: u32) -> f32 {
-    let column = Z_AT + clip * LENGTH * COUT + o;
-    let value = z[column + l * COUT];
+    let column = Z_AT + clip * LENGTH * COUT_WORDS + (o >> HALF);
+    let value = stored(z[column + l * COUT_WORDS], o);
     let rest = coefficients[COUT + o] + coefficients[2u * COUT + o] * (value - coefficients[3u * COUT + o]);
     let window = (l + LEFT) / POOL;
     if window >= WINDOWS {
         return rest;
     }
-    let at = (clip * WINDOWS + window) * COUT + o;
+    let at = (clip * WINDOWS + window) * COUT_WORDS + (o >> HALF);
     if POOL > 1u {
-        let pooled = p[P_AT + at];
+        let pooled = stored(p[P_AT + at], o);
         if value != pooled {
             return rest;
         }
         for (var earlier = max(window * POOL, LEFT) - LEFT; earlier < l; earlier++) {
-            if z[column + earlier * COUT] == pooled {
+            if stored(z[column + earlier * COUT_WORDS], o) == pooled {
                 return rest;
             }
         }
     }
-    return rest + coefficients[o] * dy[DY_AT + at];
+    return rest + coefficients[o] * stored(dy[DY_AT + at], o);
 }
 
 // Row r is the dz that reaches input position first + r through `tap`; with a halo, through the last tap.
@@ -150,6 +162,30 @@ fn fill_panel(tap: u32, channel: u32, block: u32, local: u32) {
         }
         panel[n] = quad;
     }
+}
+
+// Four values as they are stored, in four words, or as f16 in two: to the nearest, ties to even, by the bits, since a
+// driver may cut off instead.
+fn words(v: vec4<f32>) -> vec4<u32> {
+    let bits = bitcast<vec4<u32>>(v);
+    if HALF == 0u {
+        return bits;
+    }
+    let size = bits & vec4(0x7fffffffu);
+    let odd = (size >> vec4(13u)) & vec4(1u);
+    let normal = (size + vec4(0xfffu) + odd - vec4(0x38000000u)) >> vec4(13u);
+    // Below 2^-14 a step is 2^-24; from 65520 on, half a step past the largest, it is infinite.
+    let small = vec4<u32>(round(abs(v) * 16777216.0));
+    var half = select(normal, small, size < vec4(0x38800000u));
+    half = select(half, vec4(0x7c00u), size >= vec4(0x477ff000u));
+    half = select(half, vec4(0x7e00u), size > vec4(0x7f800000u));
+    half |= (bits >> vec4(16u)) & vec4(0x8000u);
+    return vec4(half.xz | (half.yw << vec2(16u)), 0u, 0u);
+}
+
+// Back from two words.
+fn widened(both: vec4<u32>) -> vec4<f32> {
+    return vec4(unpack2x16float(both.x), unpack2x16float(both.y));
 }
 
 @compute @workgroup_size(THREADS)
@@ -209,9 +245,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                     if norm[i + e] * (below(clip, j, i + e) - norm[2u * CIN + i + e]) + norm[CIN + i + e] > 0.0 {
                         gradient[e] = sum[e];
                     }
-                    if SOURCE == 2u {
-                        below_dy[BELOW_DY_AT + (clip * INPUT + j) * CIN + i + e] = gradient[e];
+                }
+            }
+            if SOURCE == 2u && j < INPUT {
+                let at = BELOW_DY_AT + (clip * INPUT + j) * CIN_WORDS + (i >> HALF);
+                let put = words(gradient);
+                for (var e = 0u; e < WORDS; e++) {
+                    if i + (e << HALF) < CIN {
+                        below_dy[at + e] = put[e];
                     }
+                }
+                if HALF == 1u {
+                    // The sums are of what is stored.
+                    gradient = widened(put);
                 }
             }
             da[r * QUADS + q] = gradient;

@@ -9,8 +9,11 @@ const C: u32 = 1u;
 const OUTPUTS: u32 = 1u;
 const MASKED: u32 = 1u;
 const T: u32 = 16u;
+const HALF: u32 = 0u; // 1: p and dy are f16, two to a word; an odd channel count is filled up to whole words
 
-@group(0) @binding(0) var<storage, read> below: array<f32>; // [clip, position, channel]
+const C_WORDS: u32 = C - HALF * (C / 2u); // from a position to the next
+
+@group(0) @binding(0) var<storage, read> below: array<u32>; // [clip, position, channel]
 @group(0) @binding(1) var<storage, read> norm: array<f32>; // [4, channel]
 @group(0) @binding(2) var<storage, read> weights: array<f32>; // [feature, output]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
@@ -20,13 +23,22 @@ const T: u32 = 16u;
 var<workgroup> features: array<f32, T * T>; // [clip, feature]
 var<workgroup> columns: array<f32, T * T>; // [feature, output]
 
+// Channel c of a stored value, from its word.
+fn stored(word: u32, c: u32) -> f32 {
+    if HALF == 1u {
+        return unpack2x16float(word >> (16u * (c & 1u))).x;
+    }
+    return bitcast<f32>(word);
+}
+
 fn feature(b: u32, f: u32) -> f32 {
     if b >= CLIPS || f >= FEATURES {
         return 0.0;
     }
     let i = b * FEATURES + f;
     let c = f % C;
-    let a = max(norm[c] * (below[i] - norm[2u * C + c]) + norm[C + c], 0.0);
+    let p = stored(below[i / C * C_WORDS + (c >> HALF)], c);
+    let a = max(norm[c] * (p - norm[2u * C + c]) + norm[C + c], 0.0);
     if MASKED == 1u {
         return a * mask[i];
     }

@@ -7,13 +7,24 @@ const FEATURES: u32 = 1u;
 const C: u32 = 1u;
 const OUTPUTS: u32 = 1u;
 const GRID: u32 = 1u;
+const HALF: u32 = 0u; // 1: p and dy are f16, two to a word; an odd channel count is filled up to whole words
 
-@group(0) @binding(0) var<storage, read> below: array<f32>; // [clip, position, channel]
+const C_WORDS: u32 = C - HALF * (C / 2u); // from a position to the next
+
+@group(0) @binding(0) var<storage, read> below: array<u32>; // [clip, position, channel]
 @group(0) @binding(1) var<storage, read> norm: array<f32>; // [4, channel]
 @group(0) @binding(2) var<storage, read> mask: array<f32>; // [clip, feature]
 @group(0) @binding(3) var<storage, read> logits_gradient: array<f32>; // [clip, output]
 @group(0) @binding(4) var<storage, read_write> weights_gradient: array<f32>; // [feature, output]
 @group(0) @binding(5) var<storage, read_write> bias_gradient: array<f32>;
+
+// Channel c of a stored value, from its word.
+fn stored(word: u32, c: u32) -> f32 {
+    if HALF == 1u {
+        return unpack2x16float(word >> (16u * (c & 1u))).x;
+    }
+    return bitcast<f32>(word);
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -34,7 +45,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let c = f % C;
     for (var b = 0u; b < CLIPS; b++) {
         let at = b * FEATURES + f;
-        let a = max(norm[c] * (below[at] - norm[2u * C + c]) + norm[C + c], 0.0);
+        let p = stored(below[at / C * C_WORDS + (c >> HALF)], c);
+        let a = max(norm[c] * (p - norm[2u * C + c]) + norm[C + c], 0.0);
         sum += a * mask[at] * logits_gradient[b * OUTPUTS + o];
     }
     weights_gradient[i] = sum;

@@ -1,5 +1,5 @@
 // bce(x, y) = max(x, 0) − x·y + log(1 + e), e = exp(−|x|); losses[b] = SCALE·v_b·Σ_t bce for own and
-// propagated labels; gradient = SCALE·v_b·(σ(x) − y), the propagated term times LAMBDA. By tag: each of
+// propagated labels; gradient = LOSS_SCALE·SCALE·v_b·(σ(x) − y), the propagated term times LAMBDA. By tag: each of
 // its terms times tag_weights[b, t].
 //
 // A workgroup owns one clip. Its invocations share the tags; a tree joins their sums.
@@ -8,6 +8,7 @@ const TAGS: u32 = 1u;
 const HEADS: u32 = 1u;
 const SCALE: f32 = 1.0f;
 const LAMBDA: f32 = 1.0f;
+const LOSS_SCALE: f32 = 1.0f; // a power of two
 const WIDTH: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>; // [clip, head, tag]
@@ -86,10 +87,10 @@ fn backward(b: u32, t: u32, term_weights: vec2<f32>) {
     let term = term_weights.x * slope(logits[at], own[b * TAGS + t]);
     let supportive = term_weights.y * slope(logits[supported], propagated[b * TAGS + t]);
     if HEADS == 1u {
-        gradient[at] = term + supportive;
+        gradient[at] = LOSS_SCALE * (term + supportive);
     } else {
-        gradient[at] = term;
-        gradient[supported] = supportive;
+        gradient[at] = LOSS_SCALE * term;
+        gradient[supported] = LOSS_SCALE * supportive;
     }
 }
 

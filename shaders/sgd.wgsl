@@ -5,6 +5,7 @@
 
 const BLOCKS: u32 = 1u;
 const BLOCK: u32 = 64u;
+const UNSCALE: f32 = 1.0f; // 1 over the loss scale: gradients come times that
 const GRID: u32 = 1u;
 
 @group(0) @binding(0) var<storage, read> gradients: array<f32>;
@@ -29,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let i = block * BLOCK + local;
     let rate = hyper[0];
     let momentum = hyper[1];
-    let g = gradients[i];
+    let g = UNSCALE * gradients[i];
     let u = momentum * momenta[i] + g;
     let p = parameters[i] - rate * (g + momentum * u);
     momenta[i] = u;

@@ -7,17 +7,30 @@ pub enum DType {
     F32,
     /// The upper half of an f32.
     Bf16,
+    /// IEEE 754's 16 bits, two to a 32-bit word. Rows, of the last dimension, begin at whole words: an odd one is
+    /// followed by a number that nobody reads.
+    F16,
     /// Audio samples. On a GPU two to a 32-bit word, the earlier one in the low half.
     I16,
     U32,
 }
 
 impl DType {
+    /// Of an element.
     pub fn bytes(self) -> usize {
         match self {
             DType::F32 | DType::U32 => 4,
-            DType::Bf16 | DType::I16 => 2,
+            DType::Bf16 | DType::F16 | DType::I16 => 2,
         }
+    }
+
+    /// Of a tensor of this shape.
+    pub fn size(self, shape: &[usize]) -> usize {
+        let elements = match (self, shape.split_last()) {
+            (DType::F16, Some((row, rows))) => rows.iter().product::<usize>() * row.next_multiple_of(2),
+            _ => shape.iter().product(),
+        };
+        elements * self.bytes()
     }
 }
 
@@ -57,6 +70,6 @@ impl Tensor {
     }
 
     pub fn bytes(&self) -> usize {
-        self.len() * self.dtype.bytes()
+        self.dtype.size(&self.shape)
     }
 }

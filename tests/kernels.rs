@@ -95,21 +95,26 @@ fn seen(choice: &Choice) {
     }
 }
 
-fn on_vulkan(family: Family) {
+fn on_vulkan(choice: Choice) {
     let adapter = gpu::adapters::list().into_iter().min_by_key(|a| a.kind).expect("a Vulkan adapter, software or not");
     println!("{}", adapter.name);
     let selection = select::Selection { device: select::DeviceKind::Gpu, adapter: Some(adapter.index.to_string()) };
     let device = gpu::open(&selection).unwrap();
     let alone: &Alone = &|kernel, inputs| gpu::run_alone(&device, kernel, inputs);
-    check(&Subject { choice: Choice::gpu(family), alone }, 40);
+    check(&Subject { choice, alone }, 40);
 }
 
 #[test]
 fn on_vulkan_with_plain_shaders() {
-    on_vulkan(Family::Plain);
+    on_vulkan(Choice::gpu(Family::Plain));
 }
 
 #[test]
 fn on_vulkan_with_tiled_shaders() {
-    on_vulkan(Family::Tiled);
+    on_vulkan(Choice::gpu(Family::Tiled));
+}
+
+#[test]
+fn on_vulkan_in_mixed_precision() {
+    on_vulkan(Choice { loss_scale: Some(1 << 10), ..Choice::gpu(Family::Tiled).in_precision(Precision::Mixed) });
 }

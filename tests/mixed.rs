@@ -1,23 +1,30 @@
-//! Mixed precision on the CPU: the first step of the golden problems, layer by layer against the reference in f64 with the
-//! same roundings, and as a whole against PyTorch; and what is refused.
+//! Mixed precision on the CPU and on a Vulkan adapter: the first step of the golden problems, layer by layer against the reference in f64 with the
+//! same roundings, and as a whole against PyTorch; whole runs beside f32's; and what is refused.
 
 mod common;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use common::golden::{Golden, all, relative_l2};
-use common::runs::{NETWORK, fails, misleading_dataset, succeeds, text};
+use common::runs::{NETWORK, fails, kind, log, misleading_dataset, succeeds, text};
+use tagwalk::device::gpu::{Gpu, adapters, open};
+use tagwalk::device::select::{DeviceKind, Selection};
 use tagwalk::device::{Program, cpu};
 use tagwalk::kernels::bf16::Bf16;
-use tagwalk::kernels::conv::Conv;
+use tagwalk::kernels::conv::{Conv, Source};
+use tagwalk::kernels::conv_shaders::matrices;
 use tagwalk::kernels::products::Isa;
 use tagwalk::kernels::reference::step::{Arithmetic, Batch, Rules, pass_with, tensors};
 use tagwalk::kernels::reference::{ConvolutionGradient, Labels, Shape, convolution, convolution_backward, patches};
-use tagwalk::kernels::{Choice, Family, Precision, winograd};
-use tagwalk::measure::check::rounded::{Tiles, rounded};
-use tagwalk::measure::check::{BOUND, PAIRED, STORED};
+use tagwalk::kernels::sgd::{BLOCK, FINITE};
+use tagwalk::kernels::{Choice, Family, Precision, f16, winograd};
+use tagwalk::measure::check::rounded::{Tiles, to};
+use tagwalk::measure::check::{BOUND, PAIRED, PAIRED_F16, STORED, STORED_F16, STORED_PAIRED_F16};
+use tagwalk::network::family::member;
 use tagwalk::network::{Lengths, Network, Parameters};
 use tagwalk::plan::{Run, Settings, names, training};
+use tagwalk::tensor::DType;
 
 /// A whole step may be so many times further from PyTorch in f64 than the reference with the same roundings in f64 is:
 /// the two part at near ties, after which they are two draws of the same noise, and tensors are small.
@@ -26,6 +33,14 @@ const TIMES: f64 = 2.0;
 /// A plan's first step.
 struct Step {
     program: Box<dyn Program>,
+    /// What dy and the gradients are multiplied by.
+    scale: f64,
+}
+
+/// The first adapter, software or not.
+fn vulkan() -> Gpu {
+    let adapter = adapters::list().into_iter().min_by_key(|a| a.kind).expect("a Vulkan adapter, software or not");
+    open(&Selection { device: DeviceKind::Gpu, adapter: Some(adapter.index.to_string()) }).unwrap()
 }
 
 impl Step {
@@ -36,12 +51,14 @@ impl Step {
             lambda: golden.lambda,
             unbiased_variance: true,
             choice: choice.clone(),
-        };
+        }
+        .settled(golden.network.tags);
         let mut plan = training(&golden.network, &settings).unwrap();
         let layers = 1..=golden.network.layers.len();
         let stored: Vec<String> = layers.flat_map(|n| ["z", "dy"].map(|kind| format!("{kind} {n}"))).collect();
         plan.expose(&stored.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut step = Step { program: Box::new(cpu::load(plan, 2).unwrap()) };
+        let program = if choice.is_native() { Box::new(cpu::load(plan, 2).unwrap()) } else { vulkan().load(plan).unwrap() };
+        let mut step = Step { program, scale: settings.choice.loss_scale().into() };
         let table = Parameters::new(&golden.network).unwrap();
         let (length, stride) = (golden.network.clip_length, golden.network.wave_stride());
         let samples = golden.wave(Some(0));
@@ -85,10 +102,18 @@ impl Step {
         bytemuck::pod_collect_to_vec(&self.bytes(name).unwrap_or_else(|| panic!("no {name}")))
     }
 
-    /// One of a layer's tensors in bf16; `None` where it is not stored.
-    fn half(&mut self, name: &str) -> Option<Vec<f64>> {
-        let halves: Vec<Bf16> = bytemuck::pod_collect_to_vec(&self.bytes(name)?);
-        Some(halves.into_iter().map(|v| f32::from(v).into()).collect())
+    /// One of a layer's tensors in 16 bits, without the loss scale; `None` where it is not stored.
+    fn half(&mut self, kind: &str, layer: usize) -> Option<Vec<f64>> {
+        let name = format!("{kind} {layer}");
+        let bytes = self.bytes(&name)?;
+        let tensor = &self.program.plan().tensors[self.program.plan().find(&name)?.0];
+        let values = match tensor.dtype {
+            DType::F16 => f16::unpacked(&bytes, *tensor.shape.last().unwrap()),
+            DType::Bf16 => bytemuck::pod_collect_to_vec::<u8, Bf16>(&bytes).into_iter().map(f32::from).collect(),
+            other => panic!("{name} is {other:?}"),
+        };
+        let scale = if kind == "dy" { self.scale } else { 1.0 };
+        Some(values.into_iter().map(|v| f64::from(v) / scale).collect())
     }
 }
 
@@ -108,18 +133,49 @@ struct Stored<'a> {
     network: &'a Network,
     clips: usize,
     choice: &'a Choice,
+    scale: f64,
     z: Vec<Option<Vec<f64>>>,
     dy: Vec<Option<Vec<f64>>>,
     found: RefCell<Vec<(String, f64, f64)>>,
 }
 
 impl Stored<'_> {
-    /// The layer, if it is computed by products of pairs.
-    fn paired(&self, i: usize, input: usize) -> Option<Conv> {
+    fn conv(&self, i: usize, input: usize) -> Conv {
         let layer = &self.network.layers[i];
         let conv = layer.conv_length(input).unwrap();
-        let lengths = Lengths { input, conv, output: layer.pooled_length(conv) };
-        Some(Conv::new(layer, lengths, self.clips)).filter(|conv| winograd::applies(conv, self.choice))
+        Conv::new(layer, Lengths { input, conv, output: layer.pooled_length(conv) }, self.clips)
+    }
+
+    /// The layer, if it is computed by products of bf16 pairs.
+    fn paired(&self, i: usize, input: usize) -> Option<Conv> {
+        Some(self.conv(i, input)).filter(|conv| winograd::applies(conv, self.choice))
+    }
+
+    /// Operands as cooperative matrices multiply them, where they do; dz of them has the loss scale.
+    fn operands<'v>(&self, i: usize, input: usize, values: &'v [f64], scale: f64) -> Cow<'v, [f64]> {
+        let source = if i == 0 { Source::Wave { stride: 0 } } else { Source::Below };
+        match matrices(&self.conv(i, input), &source, &self.choice.family) {
+            Some(_) => values.iter().map(|v| to(DType::F16, v * scale) / scale).collect(),
+            None => values.into(),
+        }
+    }
+
+    /// Of what is stored.
+    fn bound(&self) -> f64 {
+        match (self.choice.storage(), self.choice.matrices()) {
+            (DType::F16, None) => STORED_F16,
+            (DType::F16, Some(_)) => STORED_PAIRED_F16,
+            _ => STORED,
+        }
+    }
+
+    /// Of the gradients of weights.
+    fn summed(&self) -> f64 {
+        match (self.choice.storage(), self.choice.matrices()) {
+            (DType::F16, None) => BOUND,
+            (DType::F16, Some(_)) => PAIRED_F16,
+            _ => PAIRED,
+        }
     }
 
     fn note(&self, what: String, got: &[f64], want: &[f64], bound: f64) {
@@ -132,10 +188,13 @@ impl Arithmetic<f64> for Stored<'_> {
         let Some(stored) = &self.z[i] else { return convolution(shape, a, w, bias) };
         let z = match self.paired(i, shape.input) {
             Some(conv) => Tiles::new(&conv, a, w).forward(),
-            None => convolution(shape, a, w, &vec![0.0; bias.len()]),
+            None => {
+                let [a, w] = [a, w].map(|v| self.operands(i, shape.input, v, 1.0));
+                convolution(shape, &a, &w, &vec![0.0; bias.len()])
+            }
         };
-        let want: Vec<f64> = z.into_iter().map(rounded).collect();
-        self.note(format!("z {}", i + 1), stored, &want, STORED);
+        let want: Vec<f64> = z.into_iter().map(|v| to(self.choice.storage(), v)).collect();
+        self.note(format!("z {}", i + 1), stored, &want, self.bound());
         let z = if self.judging { stored } else { &want };
         z.iter().enumerate().map(|(j, v)| v + bias[j % bias.len()]).collect()
     }
@@ -144,22 +203,33 @@ impl Arithmetic<f64> for Stored<'_> {
         match self.paired(i, shape.input).filter(|_| self.z[i].is_some()) {
             // A convolution's bias before batch norm has no gradient.
             Some(conv) => ConvolutionGradient { bias: vec![0.0; conv.cout], ..Tiles::new(&conv, a, w).backward(dz) },
-            None => convolution_backward(shape, a, w, dz),
+            None => {
+                let [a, w, dz] = [(a, 1.0), (w, 1.0), (dz, self.scale)].map(|(v, s)| self.operands(i, shape.input, v, s));
+                convolution_backward(shape, &a, &w, &dz)
+            }
         }
     }
 
     fn gradient(&self, i: usize, gradient: Vec<f64>, output: &[f64]) -> Vec<f64> {
         let Some(stored) = &self.dy[i] else { return gradient };
+        let rounded = |d: f64| to(self.choice.storage(), d * self.scale) / self.scale;
         let masked = gradient.iter().zip(output).map(|(&d, &a)| if a > 0.0 { rounded(d) } else { 0.0 });
         let masked: Vec<f64> = masked.collect();
-        self.note(format!("dy {}", i + 1), stored, &masked, STORED);
+        self.note(format!("dy {}", i + 1), stored, &masked, self.bound());
         if self.judging { stored.clone() } else { masked }
     }
 }
 
 fn choices() -> Vec<Choice> {
     let mixed = |isa| [1, 3].map(|n| Choice::native(isa).in_precision(Precision::Mixed).with(winograd::SIZE, n));
-    [Isa::detect_in(Precision::Mixed), Isa::Portable].into_iter().flat_map(mixed).collect()
+    let gpu = vulkan();
+    if gpu.matrices().is_empty() {
+        println!("skipped: {} has no cooperative matrices", gpu.adapter.name);
+    }
+    let matrices = gpu.matrices().iter().map(|&size| Family::Cooperative(size));
+    let shaders = std::iter::once(Family::Tiled).chain(matrices);
+    let shaders = shaders.map(|family| Choice::gpu(family).in_precision(Precision::Mixed));
+    [Isa::detect_in(Precision::Mixed), Isa::Portable].into_iter().flat_map(mixed).chain(shaders).collect()
 }
 
 #[test]
@@ -171,9 +241,10 @@ fn the_first_step_of_the_golden_problems() {
         for choice in choices() {
             let mut step = Step::of(&golden, &choice);
             let layers = 1..=golden.network.layers.len();
-            let [z, dy] = ["z", "dy"].map(|kind| layers.clone().map(|n| step.half(&format!("{kind} {n}"))).collect());
+            let [z, dy] = ["z", "dy"].map(|kind| layers.clone().map(|n| step.half(kind, n)).collect());
             let (network, clips) = (&golden.network, golden.batch);
-            let mut stored = Stored { judging: true, network, clips, choice: &choice, z, dy, found: RefCell::default() };
+            let (scale, found) = (step.scale, RefCell::default());
+            let mut stored = Stored { judging: true, network, clips, choice: &choice, scale, z, dy, found };
             stored_layers += stored.dy.iter().flatten().count();
             let doubles = |name: &str| golden.step(name, 0).iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
             let batch = Batch {
@@ -201,13 +272,13 @@ fn the_first_step_of_the_golden_problems() {
             let parts = widened(step.single(names::LOSSES));
             let losses = [0, 1].map(|j| parts.iter().skip(j).step_by(2).sum::<f64>());
             stored.note("losses".into(), &losses, &[passed.losses.own, passed.losses.propagated], BOUND);
-            let gradients = step.single(names::GRADIENTS);
+            let gradients: Vec<f32> = step.single(names::GRADIENTS).iter().map(|g| g / scale as f32).collect();
             for (name, got) in tensors::<f64>(&table, &gradients) {
                 // The reference's own is rounding, where it should be zero.
                 let zero = name.starts_with("conv") && name.ends_with("bias");
                 let want = if zero { vec![0.0; got.len()] } else { passed.gradients[&name].clone() };
                 // Layer 1, where it is not stored, is summed from dV.
-                let bound = if name.starts_with("conv") || name.starts_with("bn0") { PAIRED } else { BOUND };
+                let bound = if name.starts_with("conv") || name.starts_with("bn0") { stored.summed() } else { BOUND };
                 stored.note(format!("gradient of {name}"), &got, &want, bound);
             }
             let context = format!("{}, {:?}, {:?}", golden.name, choice.family, choice.tiles);
@@ -233,12 +304,13 @@ fn the_first_step_of_the_golden_problems() {
                 let singles = free.gradients[&e.name].iter().map(|&v| v as f32);
                 flat[e.offset..e.offset + e.len()].iter_mut().zip(singles).for_each(|(to, v)| *to = v);
             }
+            let unit = if choice.is_native() { 1.0 / 256.0 } else { 1.0 / 2048.0 };
             let logits: Vec<f32> = free.logits.iter().map(|&v| v as f32).collect();
             let own = off(&logits, free.losses.own, &flat);
             println!("{context}: logits, loss, gradients against exact: {device:.4?}, the reference {own:.4?}");
             for (device, own) in device.into_iter().zip(own) {
                 // A single loss can be right by chance.
-                assert!(device <= TIMES * own.max(1.0 / 256.0), "{context}: {device} against {own}");
+                assert!(device <= TIMES * own.max(unit), "{context}: {device} against {own}");
             }
             let whole = device[0];
             assert!(whole > 1e-5, "{context}: nothing was rounded");
@@ -249,13 +321,88 @@ fn the_first_step_of_the_golden_problems() {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    for family in [Family::Plain, Family::Tiled] {
-        let error = Choice::gpu(family).in_precision(Precision::Mixed).check().unwrap_err().to_string();
-        assert!(error.contains("precision"), "{error}");
-    }
+    let mixed = |family| Choice::gpu(family).in_precision(Precision::Mixed);
+    let plain = mixed(Family::Plain).check().unwrap_err().to_string();
+    assert!(plain.contains("precision"), "{plain}");
+    let mut room = mixed(Family::Tiled);
+    assert!(room.check().is_ok());
+    room.rooms.insert("conv_forward".into(), Family::Plain);
+    assert!(room.check().is_err(), "a room that stores f32");
     assert!(Choice::native(Isa::Avx512Bf16).check().is_err(), "no products of f32 pairs");
+    assert!(Choice::gpu(Family::Cooperative(8)).check().is_err() && mixed(Family::Cooperative(8)).check().is_ok());
+    assert!(mixed(Family::Cooperative(9)).check().is_err());
+    for (choice, fits) in
+        [(mixed(Family::Tiled), true), (Choice::gpu(Family::Tiled), false), (Choice::cpu(Precision::Mixed), false)]
+    {
+        let scaled = |scale| Choice { loss_scale: Some(scale), ..choice.clone() }.check().map_err(|e| e.to_string());
+        assert_eq!(scaled(1024).is_ok(), fits, "{choice:?}");
+        assert!(scaled(1000).unwrap_err().contains("loss_scale") && scaled(1 << 30).is_err() && scaled(0).is_err());
+    }
     let gpu = ["--device", "gpu", "--adapter", "0", "--precision", "mixed"];
-    fails(&[&["bench", "step"], &gpu[..]].concat(), 2, &["--precision", "--device cpu"]);
+    fails(&[&["bench", "step"], &gpu[..], &["--family", "plain"]].concat(), 2, &["--family", "f32 only"]);
+    fails(&[&["bench", "step"], &gpu[..4], &["--family", "cooperative"]].concat(), 2, &["--precision mixed"]);
+    if vulkan().matrices().is_empty() {
+        fails(&[&["bench", "step"], &gpu[..], &["--family", "cooperative"]].concat(), 3, &["no cooperative matrices"]);
+    }
+}
+
+/// A loss scale undoes the mean and a little more; a sum has no mean to undo.
+#[test]
+fn a_loss_scale_follows_from_the_loss() {
+    let network = member("3^9", 50).unwrap();
+    let scale = |batch, mean, choice: Choice| {
+        let settings = Settings { batch, mean, lambda: 1.0, unbiased_variance: false, choice };
+        settings.settled(network.tags).choice.loss_scale
+    };
+    let mixed = Choice::gpu(Family::Tiled).in_precision(Precision::Mixed);
+    assert_eq!(scale(23, true, mixed.clone()), Some(2048 << 4));
+    assert_eq!(scale(23, false, mixed.clone()), Some(1 << 4));
+    assert_eq!(scale(1 << 20, true, mixed.clone()), Some(1 << 24));
+    assert_eq!(scale(23, true, Choice { loss_scale: Some(2), ..mixed }), Some(2), "a run's own stands");
+    assert_eq!(scale(23, true, Choice::gpu(Family::Tiled)), None);
+    assert_eq!(scale(23, true, Choice::cpu(Precision::Mixed)), None);
+}
+
+/// What f16 cannot hold is seen as the gradient that is not finite, and named.
+#[test]
+fn a_gradient_beyond_f16_stops_the_run() {
+    let golden = all().into_iter().find(|g| g.name == "tiny").unwrap();
+    let choice = Choice::gpu(Family::Tiled).in_precision(Precision::Mixed);
+    for (scale, finite) in [(1 << 10, true), (1 << 24, false)] {
+        let mut step = Step::of(&golden, &Choice { loss_scale: Some(scale), ..choice.clone() });
+        let status: u32 = bytemuck::pod_read_unaligned(&step.bytes(names::STATUS).unwrap());
+        assert_eq!(status == FINITE, finite, "loss scale {scale}");
+        let table = Parameters::new(&golden.network).unwrap();
+        // The first in the flat order that the infinity reaches.
+        assert!(finite || table.holder(status as usize * BLOCK).name.starts_with("conv"), "{status}");
+    }
+}
+
+/// Losses of whole runs on a GPU, in f32 and mixed: the same batches, so the first differ by f16's rounding, and the others by what
+/// it grows to in some steps. The same again to the bit, whatever the threads.
+#[test]
+fn a_run_on_a_gpu_stays_beside_f32() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    misleading_dataset(&data, 24);
+    let losses = |name: &str, flags: &[&str]| {
+        let run = folder.path().join(name);
+        let gpu = ["--device", "gpu", "--adapter", "0", "--no-tune", "--steps", "12", "--batch", "8"];
+        succeeds(&[&["train", text(&data), "--out", text(&run)], &gpu[..], &NETWORK, flags].concat());
+        let log = log(&run);
+        let steps: Vec<f64> = kind(&log, "step").map(|line| line["loss"].as_f64().unwrap()).collect();
+        (std::fs::read_to_string(run.join("config.json")).unwrap(), steps)
+    };
+    let (config, single) = losses("f32", &[]);
+    assert!(!config.contains("loss_scale"), "{config}");
+    let (config, mixed) = losses("mixed", &["--precision", "mixed", "--threads", "1"]);
+    assert!(config.contains("\"loss_scale\": 512"), "{config}");
+    let (_, again) = losses("again", &["--precision", "mixed", "--threads", "2"]);
+    assert_eq!(mixed, again, "the same bits");
+    assert_eq!(mixed.len(), 12);
+    let apart: Vec<f64> = mixed.iter().zip(&single).map(|(m, s)| (m - s).abs() / s).collect();
+    println!("relative distance of the losses: {apart:.5?}");
+    assert!(apart[0] > 0.0 && apart[0] < 2e-3 && apart.iter().all(|&d| d < 0.02), "{apart:?}");
 }
 
 /// `auto` is f32, whose configuration says nothing of precision; mixed is kept with the run.

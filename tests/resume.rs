@@ -169,6 +169,13 @@ fn in_mixed_precision() {
     stopped_and_resumed(&CPU, &flags, 189, &[&[Kill, Ask], &[Ask], &[Kill]], [6, 150]);
 }
 
+/// The same of a GPU's f16; its loss scale is the run's own, too.
+#[test]
+fn in_mixed_precision_on_a_gpu() {
+    let flags = [PLATEAU, &["--precision", "mixed"]].concat();
+    stopped_and_resumed(&GPU, &flags, 189, &[&[Kill, Ask], &[Ask]], [6, 150]);
+}
+
 #[test]
 fn on_a_gpu() {
     let stops: [&[Stop]; 6] = [&[Kill], &[Ask], &[Kill, Ask, Kill], &[Ask, Kill], &[Kill, Kill], &[Ask]];

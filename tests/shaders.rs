@@ -18,15 +18,29 @@ use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::pack_weights::PackWeights;
 use tagwalk::kernels::sgd::Sgd;
 use tagwalk::kernels::tiles::ROOMS;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, shaders};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Precision, shaders};
 use tagwalk::measure::tune::candidates;
 use tagwalk::network::family::member;
 use tagwalk::plan::{Settings, training};
 use tagwalk::tensor::DType;
 
+/// What naga is told that the adapter has: nothing beyond WGSL but for the shaders of cooperative matrices.
+fn capabilities(name: &str) -> Capabilities {
+    match name.contains("cooperative") {
+        true => {
+            Capabilities::SHADER_FLOAT16_IN_FLOAT32
+                | Capabilities::SHADER_FLOAT16
+                | Capabilities::SUBGROUP
+                | Capabilities::COOPERATIVE_MATRIX
+        }
+        false => Capabilities::SHADER_FLOAT16_IN_FLOAT32,
+    }
+}
+
 fn parse(name: &str, text: &str) -> (Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    // Packed halves are in WGSL itself; naga asks whether a backend has them, and both do.
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities(name));
     let info = validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
     (module, info)
 }
@@ -154,8 +168,11 @@ fn kernels(choice: &Choice) -> Vec<Arc<dyn Kernel>> {
 #[test]
 fn every_dispatch_fits_its_shader_within_webgpus_limits() {
     let mut seen = BTreeSet::new();
-    for family in [Family::Plain, Family::Tiled] {
-        for kernel in kernels(&Choice::gpu(family)) {
+    let mixed = |family| Choice::gpu(family).in_precision(Precision::Mixed);
+    let cooperative = [8, 16].map(|size| mixed(Family::Cooperative(size)));
+    let tiled = [Choice::gpu(Family::Plain), Choice::gpu(Family::Tiled), mixed(Family::Tiled)];
+    for choice in tiled.into_iter().chain(cooperative) {
+        for kernel in kernels(&choice) {
             let dispatches = kernel.dispatches(&Limits::WEBGPU);
             assert!(!dispatches.is_empty(), "{kernel:?}");
             for dispatch in &dispatches {
@@ -200,6 +217,18 @@ fn grids_stay_within_the_limits_and_cover_everything() {
     }
 }
 
+/// The type of a matrix cannot be a constant, so there is a file for each size; they differ in nothing else.
+#[test]
+fn cooperative_shaders_differ_in_their_matrices_size_alone() {
+    let text = |name: &str| shaders::TABLE.iter().find(|(n, _)| *n == name).unwrap().1;
+    for room in ROOMS {
+        let eight = text(&format!("{room}.cooperative8"));
+        let turned = eight.replace("coop_mat8x8<", "coop_mat16x16<").replace("const SIZE: u32 = 8u;", "const SIZE: u32 = 16u;");
+        assert_eq!(turned, text(&format!("{room}.cooperative16")), "{room}");
+        assert_eq!(eight.matches("coop_mat8x8<").count(), 5, "{room}");
+    }
+}
+
 /// Each shader is valid as it stands, so what several need is written in each: with one text.
 /// And no sum depends on who comes first.
 #[test]
@@ -211,7 +240,7 @@ fn repeated_functions_have_one_text_and_nothing_is_atomic() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("atomic"), "{}", path.display());
-        for name in ["sample", "below", "input", "dz"] {
+        for name in ["sample", "stored", "below", "input", "dz", "words", "widened"] {
             let Some(start) = text.find(&format!("\nfn {name}(")) else { continue };
             let end = start + text[start..].find("\n}\n").expect("a function ends");
             let function = text[start..end].to_string();

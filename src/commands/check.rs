@@ -10,7 +10,14 @@ use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
 use crate::kernels::products::Isa;
 use crate::kernels::{Choice, Family, Precision, winograd};
-use crate::measure::check::{BOUND, EXACT, KERNELS, PAIRED, Report, STORED, Subject, alone, kernel};
+use crate::measure::check::{
+    BOUND, EXACT, EXACT_F16, HALF_F16, KERNELS, PAIRED, PAIRED_F16, Report, STORED, STORED_F16, STORED_PAIRED_F16, Subject,
+    alone, kernel,
+};
+use crate::tensor::DType;
+
+/// Of a GPU's mixed precision: any power of two.
+const LOSS_SCALE: u32 = 1 << 14;
 
 /// Check every kernel on a device against the reference, in f64, over odd and even shapes
 ///
@@ -52,8 +59,11 @@ pub fn run(args: Args) -> Result<Outcome> {
             Error::usage("KERNEL", format!("there is no kernel '{wrong}'")).help(format!("There are: {}.", KERNELS.join(", ")))
         );
     }
-    let (device, choice) = args.device.open()?;
+    let (device, mut choice) = args.device.open()?;
     let precision = choice.precision;
+    if choice.storage() == DType::F16 {
+        choice.loss_scale = Some(LOSS_SCALE);
+    }
     let choices = match (&device, args.device.family) {
         (_, Some(_)) => vec![choice],
         // Direct products, then F(3,3) wherever a shape allows it.
@@ -62,8 +72,17 @@ pub fn run(args: Args) -> Result<Outcome> {
             Isa::available_in(precision).into_iter().flat_map(both).collect()
         }
         // What was tuned is a third one.
-        (Device::Gpu(_), None) => {
-            let families = [Family::Plain, Family::Tiled].map(Choice::gpu);
+        (Device::Gpu(gpu), None) => {
+            let families = match precision {
+                Precision::F32 => vec![Family::Plain, Family::Tiled],
+                Precision::Mixed => {
+                    let matrices = gpu.matrices().iter().map(|&size| Family::Cooperative(size));
+                    std::iter::once(Family::Tiled).chain(matrices).collect()
+                }
+            };
+            let families = families.into_iter();
+            let of = |family| Choice { loss_scale: choice.loss_scale, ..Choice::gpu(family).in_precision(precision) };
+            let families: Vec<Choice> = families.map(of).collect();
             let tuned = Some(choice).filter(|c| !families.contains(c));
             families.into_iter().chain(tuned).collect()
         }
@@ -96,6 +115,11 @@ pub fn run(args: Args) -> Result<Outcome> {
         print::line(table)?;
         print::line(match precision {
             Precision::F32 => format!("relative L2 errors; the bound is {BOUND:.0e}"),
+            Precision::Mixed if matches!(device, Device::Gpu(_)) => format!(
+                "relative L2 errors nearest to their bounds: {BOUND:.0e} for f32; for what is stored in f16 {STORED_F16:.0e} against \
+                 the same rounding in f64 (of f16 products {STORED_PAIRED_F16:.0e}, their sums {PAIRED_F16:.1e}), {HALF_F16:.1e} \
+                 ({EXACT_F16:.1e}) against exact arithmetic"
+            ),
             Precision::Mixed => format!(
                 "relative L2 errors nearest to their bounds: {BOUND:.0e} for f32; against the same roundings in f64 {PAIRED:.0e} for \
                  sums of 16-bit products and {STORED:.0e} for what is stored in 16 bits; {EXACT:.1e} against exact arithmetic"

@@ -11,6 +11,7 @@ use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::kernels::products::Isa;
 use crate::kernels::{Choice, Family, Precision};
+use crate::measure::check;
 use crate::measure::tune::cache::{self, Cache, Key};
 use crate::network::{Network, family};
 use crate::plan::Settings;
@@ -29,11 +30,11 @@ pub struct DeviceFlags {
     /// Threads; 0 takes one a core. The result does not depend on it
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// How kernels are computed: plain or tiled on a GPU; avx512, avx2, neon or portable (with --precision mixed also avx512bf16) on the CPU [default: the best one there]
+    /// How kernels are computed: plain or tiled on a GPU (with --precision mixed also cooperative, its matrix units); avx512, avx2, neon or portable (with --precision mixed also avx512bf16) on the CPU [default: the best one there]
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<FamilyName>,
-    /// What activations and their gradients are stored as: f32; mixed, bf16 with sums, statistics and weights in f32 (CPU
-    /// only); auto, f32, since nothing lowers precision unasked
+    /// What activations and their gradients are stored as: f32; mixed, 16 bits (bf16 on the CPU, f16 on a GPU) with sums,
+    /// statistics and weights in f32; auto, f32, since nothing lowers precision unasked
     #[arg(long, value_enum, default_value_t = PrecisionName::Auto)]
     pub precision: PrecisionName,
     /// Take a GPU's shaders as they stand: neither what `tagwalk tune` found, nor tune before a first training run
@@ -72,6 +73,7 @@ impl PrecisionName {
 pub enum FamilyName {
     Plain,
     Tiled,
+    Cooperative,
     Avx512bf16,
     Avx512,
     Avx2,
@@ -114,26 +116,39 @@ impl DeviceFlags {
         if let Some(note) = note {
             super::print::note(note);
         }
-        cache.find(&Key::of(&gpu.adapter)).cloned()
+        let choice = cache.find_in(self.precision.resolve(), &Key::of(&gpu.adapter)).cloned()?;
+        if let Some(size) = choice.matrices()
+            && check::matrices(gpu).ok() != Some(size)
+        {
+            super::print::note(format_args!("cooperative matrices of {size} are not right any more: what was tuned is left out"));
+            return None;
+        }
+        Some(choice)
     }
 
     /// The choice of kernels that `--family` asks for on a device; else what was tuned there, else
     /// the device's own.
     pub fn choice(&self, device: &Device) -> Result<Choice> {
         let precision = self.precision.resolve();
-        if precision == Precision::Mixed && !matches!(device, Device::Cpu) {
-            return Err(Error::usage("--precision", format!("mixed is for the CPU only, and this is {}", device.name()))
-                .help("Take --device cpu for mixed precision, or leave --precision out: a GPU computes in f32."));
-        }
         let Some(name) = self.family else {
-            return Ok(match precision {
-                Precision::F32 => self.tuned(device).unwrap_or_else(|| device.choice()),
-                Precision::Mixed => Choice::cpu(precision),
+            return Ok(match (device, precision) {
+                (Device::Cpu, Precision::Mixed) => Choice::cpu(precision),
+                _ => self.tuned(device).unwrap_or_else(|| device.choice().in_precision(precision)),
             });
         };
         let choice = match name {
             FamilyName::Plain => Choice::gpu(Family::Plain),
             FamilyName::Tiled => Choice::gpu(Family::Tiled),
+            FamilyName::Cooperative => {
+                let Device::Gpu(gpu) = device else {
+                    return Err(Error::usage("--family", "cooperative is a GPU's").help("Take --device gpu as well."));
+                };
+                if precision == Precision::F32 {
+                    return Err(Error::usage("--family", "cooperative multiplies f16, which is no f32")
+                        .help("Take --precision mixed as well."));
+                }
+                Choice::gpu(Family::Cooperative(check::matrices(gpu)?))
+            }
             FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16),
             FamilyName::Avx512 => Choice::native(Isa::Avx512),
             FamilyName::Avx2 => Choice::native(Isa::Avx2),
@@ -142,7 +157,7 @@ impl DeviceFlags {
         };
         if choice.is_native() != matches!(device, Device::Cpu) {
             return Err(Error::usage("--family", format!("{} is not a family of {}", describe(&choice), device.name()))
-                .help("plain and tiled are a GPU's; avx512, avx2, neon and portable the CPU's."));
+                .help("plain, tiled and cooperative are a GPU's; avx512, avx2, neon and portable the CPU's."));
         }
         if let Family::Native(isa) = choice.family
             && !Isa::available_in(precision).contains(&isa)
@@ -152,6 +167,10 @@ impl DeviceFlags {
                 Isa::Avx512Bf16 => error.help("avx512bf16 is a family of --precision mixed only."),
                 _ => error,
             });
+        }
+        if !choice.is_native() && precision == Precision::Mixed && !choice.family.has_mixed() {
+            return Err(Error::usage("--family", format!("{} compute in f32 only", describe(&choice)))
+                .help("Leave --family out for mixed precision, or --precision for these."));
         }
         Ok(choice.in_precision(precision))
     }
@@ -173,6 +192,7 @@ pub fn describe(choice: &Choice) -> &'static str {
         Family::Native(Isa::Portable) => "portable",
         Family::Plain => "plain shaders",
         Family::Tiled => "tiled shaders",
+        Family::Cooperative(_) => "cooperative matrices",
     }
 }
 

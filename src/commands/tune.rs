@@ -11,7 +11,7 @@ use crate::device::gpu::{self, Gpu};
 use crate::device::{Device, select::HELP};
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
-use crate::kernels::{Choice, Family};
+use crate::kernels::{Choice, Family, Precision};
 use crate::measure::tune::cache::{Cache, Entry, Key};
 use crate::measure::tune::{self, Candidate, Event, Problem, Rig, candidates};
 use crate::network::{Network, family};
@@ -69,7 +69,8 @@ pub fn run(args: Args) -> Result<Outcome> {
         return Err(Error::device("there is nothing to tune on the CPU, and no GPU was found").help(HELP));
     };
     print::note(format_args!("tuning {} for {}, batch {}", gpu.adapter.name, args.network, args.batch));
-    let choice = tuned(&gpu, &network, args.batch, args.seconds, &mut |event| tell(&event, args.json))?;
+    let precision = args.device.precision.resolve();
+    let choice = tuned(&gpu, precision, &network, args.batch, args.seconds, &mut |event| tell(&event, args.json))?;
     keep(&path, &gpu, &args.network, args.batch, &choice)?;
     print::note(format_args!("{}: kept in {}", described(&choice), path.display()));
     Ok(Outcome::Done)
@@ -80,7 +81,8 @@ pub fn run(args: Args) -> Result<Outcome> {
 pub fn before_a_first_run(flags: &DeviceFlags, device: &Device, config: &Config, network: &str) -> Result<Option<Choice>> {
     let (Device::Gpu(gpu), None, false) = (device, flags.family, flags.no_tune) else { return Ok(None) };
     let Some(path) = flags.cache_path() else { return Ok(None) };
-    if Cache::read(&path).0.find(&Key::of(&gpu.adapter)).is_some() {
+    let precision = config.settings.choice.precision;
+    if Cache::read(&path).0.find_in(precision, &Key::of(&gpu.adapter)).is_some() {
         return Ok(None);
     }
     print::note(format_args!(
@@ -88,7 +90,7 @@ pub fn before_a_first_run(flags: &DeviceFlags, device: &Device, config: &Config,
         gpu.adapter.name
     ));
     let batch = config.settings.batch;
-    let choice = match tuned(gpu, &config.network, batch, FIRST_RUN, &mut |_| Ok(())) {
+    let choice = match tuned(gpu, precision, &config.network, batch, FIRST_RUN, &mut |_| Ok(())) {
         Ok(choice) => choice,
         Err(e) => {
             print::note(format_args!("tuning failed, so the run begins untuned: {e}"));
@@ -102,15 +104,26 @@ pub fn before_a_first_run(flags: &DeviceFlags, device: &Device, config: &Config,
     Ok(Some(choice))
 }
 
-fn tuned(gpu: &Gpu, network: &Network, batch: usize, seconds: f64, tell: &mut dyn FnMut(Event) -> Result<()>) -> Result<Choice> {
+fn tuned(
+    gpu: &Gpu,
+    precision: Precision,
+    network: &Network,
+    batch: usize,
+    seconds: f64,
+    tell: &mut dyn FnMut(Event) -> Result<()>,
+) -> Result<Choice> {
     let rig = Rig {
         load: &|plan| gpu.load(plan),
         alone: &|kernel, inputs| gpu::run_alone(gpu, kernel, inputs),
         software: gpu.is_software(),
     };
-    let problem = Problem { network, batch, budget: Duration::from_secs_f64(seconds), candidates: &candidates::of };
+    let candidates = |room: &str| match precision {
+        Precision::F32 => candidates::of(room),
+        Precision::Mixed => candidates::mixed(room, gpu.matrices()),
+    };
+    let problem = Problem { network, batch, budget: Duration::from_secs_f64(seconds), candidates: &candidates };
     let mut told = Ok(());
-    let choice = tune::tune(&rig, &problem, &mut |event| {
+    let choice = tune::tune_in(precision, &rig, &problem, &mut |event| {
         if told.is_ok() {
             told = tell(event);
         }
@@ -142,7 +155,7 @@ fn show(path: &Path, as_json: bool) -> Result<Outcome> {
         table.row([
             e.key.adapter.clone(),
             driver,
-            format!("{}, batch {}", e.network, e.batch),
+            format!("{}, batch {}, {}", e.network, e.batch, e.choice.precision.name()),
             described(&e.choice),
             state.into(),
         ]);

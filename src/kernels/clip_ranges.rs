@@ -11,7 +11,7 @@ use super::{Access, Operand};
 pub enum Bind {
     /// All of it.
     Whole(usize),
-    /// The range's clips; the named constant is how many elements (of 4 bytes) of the binding lie
+    /// The range's clips; the named constant is how many words (of 4 bytes) of the binding lie
     /// before them.
     Clips(usize, &'static str),
     /// A binding that the shader declares and does not touch in this shape: the beginning of any
@@ -40,7 +40,7 @@ pub fn ranges(sizes: &[u64], units: usize, limits: &Limits) -> Vec<Range<usize>>
     (0..units).step_by(each).map(|first| first..units.min(first + each)).collect()
 }
 
-/// The binding of a range of an operand's units, and how many 4-byte elements of it lie before them.
+/// The binding of a range of an operand's units, and how many 4-byte words of it lie before them.
 pub fn binding(operands: &[Operand], operand: usize, units: usize, range: &Range<usize>, limits: &Limits) -> (Binding, u32) {
     let of = &operands[operand];
     let each = (of.bytes() / units) as u64;

@@ -55,10 +55,10 @@ pub struct Dispatch {
     pub workgroups: [u32; 3],
 }
 
-/// The shader of a kernel in a family: `NAME` or `NAME.tiled`; kernels without a tiled shader
-/// use the plain one in both.
+/// The shader of a kernel in a family: `NAME`, or in all but the plain one `NAME.tiled`; kernels without a tiled
+/// shader use the plain one everywhere.
 pub fn shader_name(plain: &'static str, tiled: &'static str, family: &Family) -> &'static str {
-    if *family == Family::Tiled { tiled } else { plain }
+    if *family == Family::Plain { plain } else { tiled }
 }
 
 /// A grid of `groups` workgroups that stays within the limit of each dimension: `[x, y, 1]` with

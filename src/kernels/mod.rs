@@ -16,6 +16,7 @@ pub mod conv_shaders;
 pub mod cpu;
 pub mod dense_backward;
 pub mod dense_forward;
+pub mod f16;
 pub mod gpu;
 pub mod jobs;
 pub mod loss;
@@ -97,7 +98,7 @@ impl Operand {
     }
 
     pub fn bytes(&self) -> usize {
-        self.len() * self.dtype.bytes()
+        self.dtype.size(&self.shape)
     }
 }
 
@@ -111,6 +112,16 @@ pub enum Family {
     Plain,
     /// WGSL, tiles in registers and workgroup memory.
     Tiled,
+    /// WGSL, f16 products on cooperative matrices of so many rows and columns, where a convolution is wide
+    /// ([`conv_shaders::matrices`]); elsewhere as tiled. Of mixed precision only.
+    Cooperative(u8),
+}
+
+impl Family {
+    /// Whether its shaders can store z, p and dy in 16 bits.
+    pub fn has_mixed(&self) -> bool {
+        !matches!(self, Family::Plain)
+    }
 }
 
 /// What z, p and dy are stored as, and what wide layers multiply (`algebra.md`, 2 and 5). Statistics, weights, their
@@ -120,7 +131,7 @@ pub enum Family {
 pub enum Precision {
     #[default]
     F32,
-    /// z, p and dy in 16 bits (bf16 on a CPU), and F(3,3)'s products of bf16 pairs.
+    /// z, p and dy in 16 bits: bf16 on a CPU, and F(3,3)'s products of bf16 pairs; f16 on a GPU, and a loss scale.
     Mixed,
 }
 
@@ -147,6 +158,11 @@ pub struct Choice {
     pub rooms: BTreeMap<String, Family>,
     #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
+    /// What a GPU's mixed precision multiplies the gradient of the logits by, and all that follows from it up to the
+    /// gradients of the parameters, which `sgd` divides again: a power of two, so that nothing but f16's range is
+    /// changed. 1 where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<u32>,
 }
 
 impl Choice {
@@ -159,7 +175,7 @@ impl Choice {
     }
 
     fn of(family: Family) -> Choice {
-        Choice { family, tiles: BTreeMap::new(), rooms: BTreeMap::new(), precision: Precision::F32 }
+        Choice { family, tiles: BTreeMap::new(), rooms: BTreeMap::new(), precision: Precision::F32, loss_scale: None }
     }
 
     /// The CPU's choice of a precision, with its best instructions.
@@ -173,17 +189,34 @@ impl Choice {
         self
     }
 
+    /// The loss scale, as a factor.
+    pub fn loss_scale(&self) -> f32 {
+        self.loss_scale.map_or(1.0, |scale| scale as f32)
+    }
+
     /// What z, p and dy are stored as.
     pub fn storage(&self) -> DType {
         match self.precision {
             Precision::F32 => DType::F32,
-            Precision::Mixed => DType::Bf16,
+            Precision::Mixed if self.is_native() => DType::Bf16,
+            Precision::Mixed => DType::F16,
         }
+    }
+
+    /// Whether they are f16: a shader's constant HALF.
+    pub fn half(&self) -> (&'static str, gpu::Value) {
+        ("HALF", gpu::Value::U32(u32::from(self.storage() == DType::F16)))
     }
 
     /// The family of one of a GPU's products.
     pub fn family_of(&self, room: &str) -> &Family {
         self.rooms.get(room).unwrap_or(&self.family)
+    }
+
+    /// Rows and columns of the cooperative matrices that any room multiplies on.
+    pub fn matrices(&self) -> Option<u8> {
+        let families = std::iter::once(&self.family).chain(self.rooms.values());
+        families.into_iter().find_map(|family| if let Family::Cooperative(size) = family { Some(*size) } else { None })
     }
 
     /// The same with a tile size.
@@ -196,7 +229,7 @@ impl Choice {
     pub fn isa(&self) -> Isa {
         match self.family {
             Family::Native(isa) => isa,
-            Family::Plain | Family::Tiled => Isa::Portable,
+            Family::Plain | Family::Tiled | Family::Cooperative(_) => Isa::Portable,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::gpu::Limits;
 use super::products::Isa;
-use super::{Choice, Family, Precision};
+use super::{Choice, DType, Family, Precision};
 use crate::error::{Error, Result};
 
 /// A top-level `const` line that a choice may set, as `SHADER.NAME`.
@@ -65,6 +65,9 @@ const SUMS: usize = 64;
 /// that was chosen; windows that are longer still are left to the plain shader.
 pub const LARGEST_WINDOW: usize = 24;
 
+/// A loss scale at most: f16 ends at 65504, and a loss that is no mean has gradients of about 1.
+pub const LARGEST_LOSS_SCALE: u32 = 1 << 24;
+
 /// How a workgroup of a tiled convolution is cut, as a choice wants it. A shape may make it smaller,
 /// never larger.
 #[derive(Clone, Copy, Debug)]
@@ -117,11 +120,27 @@ impl Choice {
         if self.family == Family::Native(Isa::Avx512Bf16) && self.precision != Precision::Mixed {
             return Err(wrong("family: avx512bf16 has products of mixed precision only".into()));
         }
+        if let Some(scale) = self.loss_scale
+            && (self.storage() != DType::F16 || !scale.is_power_of_two() || scale > LARGEST_LOSS_SCALE)
+        {
+            return Err(wrong(format!(
+                "loss_scale: {scale}: a GPU's mixed precision has one, a power of two up to {LARGEST_LOSS_SCALE}"
+            )));
+        }
         if self.is_native() {
             return Ok(());
         }
-        if self.precision != Precision::F32 {
-            return Err(wrong("precision: mixed is the CPU's; a GPU computes in f32".into()));
+        let mut families = std::iter::once(&self.family).chain(self.rooms.values());
+        if self.precision == Precision::Mixed && families.any(|f| !f.has_mixed()) {
+            return Err(wrong("precision: plain shaders have f32 only, and rooms of mixed precision are tiled".into()));
+        }
+        for family in std::iter::once(&self.family).chain(self.rooms.values()) {
+            if let Family::Cooperative(size) = family
+                && (self.precision == Precision::F32 || ![8, 16].contains(size))
+            {
+                let what = format!("family: cooperative matrices of {size} with {}", self.precision.name());
+                return Err(wrong(format!("{what}: there are those of 8 or 16, which multiply f16, with mixed")));
+            }
         }
         let forward = Sizes::of(self, "conv_forward.tiled");
         fits(

@@ -17,6 +17,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::kernels::Family;
 use crate::kernels::products::Isa;
+use crate::measure::check;
 use crate::run::{self, Checkpoint, Log, Position, Weights, files, interrupt};
 
 /// When checkpoints are written beside those at the end of an epoch. It changes no number of the run.
@@ -83,6 +84,8 @@ impl<'a> Session<'a> {
         threads: usize,
         cadence: Cadence,
     ) -> Result<Session<'a>> {
+        // Everything that decides the run's numbers is in its configuration.
+        let config = Config { settings: config.settings.settled(config.network.tags), ..config };
         // Everything that can fail for the user's reasons fails before the folder is taken.
         let trainer = Trainer::new(dataset, device, &config, threads)?;
         let (folder, log) = run::Run::create(folder, &config)?;
@@ -117,6 +120,15 @@ impl<'a> Session<'a> {
         {
             return Err(Error::usage("--device", format!("this run began on a processor with {isa:?}, which this one has not"))
                 .help("The order of sums differs between instruction sets: go on with it where it began."));
+        }
+        if let (Some(size), Device::Gpu(gpu)) = (config.settings.choice.matrices(), device)
+            && check::matrices(gpu)? != size
+        {
+            return Err(Error::usage(
+                "--device",
+                format!("this run began on cooperative matrices of {size}, which are not right here"),
+            )
+            .help("The order of sums differs between them: go on with it where it began."));
         }
         config.train.schedule.check()?;
         let mut trainer = Trainer::new(dataset, device, &config, threads)?;

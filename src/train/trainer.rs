@@ -15,6 +15,7 @@ use crate::plan::names;
 use crate::plan::{Plan, Run, TensorId, training, training_by_tag};
 use crate::playlists::{Labels, Mode};
 use crate::run::Weights;
+use crate::tensor::DType;
 
 /// Where a training run stands between two steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -177,8 +178,10 @@ impl<'a> Trainer<'a> {
             FINITE => format!("the loss (own {}, propagated {})", done.own, done.propagated),
             block => format!("the gradient or the new value of {}", self.table.holder(block as usize * BLOCK).name),
         };
+        let halves = self.program.plan().tensors.iter().any(|t| t.dtype == DType::F16);
+        let more = if halves { " So may --precision f32: the f16 of mixed precision ends at 65504." } else { "" };
         Err(Error::input(format!("step {}", place.steps + 1), format!("{wrong} is not finite; the run has stopped"))
-            .help("Its checkpoints are from before that. A smaller --rate usually helps."))
+            .help(format!("Its checkpoints are from before that. A smaller --rate usually helps.{more}")))
     }
 
     /// Validation loss over `songs`; see [`validation::loss`].

@@ -15,6 +15,21 @@ pub(super) fn find() -> Vec<(Adapter, wgpu::Adapter)> {
     handles.into_iter().enumerate().map(|(index, handle)| (describe(index, &handle), handle)).collect()
 }
 
+/// What the shaders of cooperative matrices need.
+pub(super) const MATRICES: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16).union(wgpu::Features::SUBGROUP);
+
+/// Sizes of the cooperative matrices that multiply f16 and add f32, the largest first.
+pub(super) fn matrices(handle: &wgpu::Adapter) -> Vec<u8> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    if !handle.features().contains(MATRICES) {
+        return Vec::new();
+    }
+    let listed = handle.cooperative_matrix_properties();
+    let has = |n: u32| listed.iter().any(|p| [p.m_size, p.n_size, p.k_size] == [n; 3] && (p.ab_type, p.cr_type) == (F16, F32));
+    [16u8, 8].into_iter().filter(|&n| has(n.into())).collect()
+}
+
 fn describe(index: usize, handle: &wgpu::Adapter) -> Adapter {
     let info = handle.get_info();
     let limits = handle.limits();

@@ -41,6 +41,9 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     faults: Arc<errors::Faults>,
+    /// Rows and columns of the cooperative matrices that multiply f16 and add f32, as the driver lists them, the largest
+    /// first.
+    matrices: Vec<u8>,
 }
 
 /// Opens the GPU that a selection means; `auto` means a real one here as well (whether the CPU is
@@ -57,9 +60,18 @@ pub fn open(selection: &Selection) -> Result<Gpu> {
 
 impl Gpu {
     fn new((adapter, handle): &(Adapter, wgpu::Adapter)) -> Result<Gpu> {
+        let matrices = adapters::matrices(handle);
+        let (features, experimental) = if matrices.is_empty() {
+            (wgpu::Features::TIMESTAMP_QUERY, wgpu::ExperimentalFeatures::disabled())
+        } else {
+            // SAFETY: what is experimental is cooperative matrices. No shader has them but those of that family, which is
+            // taken only where it was asked for or tuned, and held against the reference first.
+            (wgpu::Features::TIMESTAMP_QUERY | adapters::MATRICES, unsafe { wgpu::ExperimentalFeatures::enabled() })
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tagwalk"),
-            required_features: handle.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: handle.features() & features,
+            experimental_features: experimental,
             // The default would be WebGPU's least limits, whatever the adapter offers.
             required_limits: handle.limits(),
             ..Default::default()
@@ -69,7 +81,13 @@ impl Gpu {
                 .help("Is the driver up to date? `tagwalk devices` lists others.")
         })?;
         let faults = errors::Faults::watch(&device);
-        Ok(Gpu { adapter: adapter.clone(), options: Options::default(), device, queue, faults })
+        Ok(Gpu { adapter: adapter.clone(), options: Options::default(), device, queue, faults, matrices })
+    }
+
+    /// Rows and columns of the cooperative matrices that multiply f16 and add f32, as the driver lists them, the largest
+    /// first; none where it has none. Whether they compute right is `measure::check`'s question.
+    pub fn matrices(&self) -> &[u8] {
+        &self.matrices
     }
 
     /// The same GPU with other options.

@@ -73,6 +73,10 @@ fn compile(gpu: &Gpu, label: &str, dispatch: &Dispatch) -> Result<Compiled> {
         ))
         .help("Use another --adapter or --device cpu."));
     }
+    if dispatch.shader.contains("cooperative") && gpu.matrices().is_empty() {
+        return Err(Error::device(format!("{label} is computed on cooperative matrices, which {} has not", gpu.adapter.name))
+            .help("Leave out --family, or go on with the run where it began."));
+    }
     let text = shaders::text(dispatch.shader, &dispatch.constants)?;
     let entries: Vec<wgpu::BindGroupLayoutEntry> =
         dispatch.bindings.iter().zip(0..).map(|(b, i)| layout_entry(i, b.access)).collect();

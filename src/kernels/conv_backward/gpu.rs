@@ -2,7 +2,7 @@
 //! with the mask and the sums of the layer below.
 
 use super::super::clip_ranges::{self, Bind, ranges};
-use super::super::conv_shaders::{binds, constants, quads, sides, threads};
+use super::super::conv_shaders::{HEIGHT, SPAN, WIDTH, binds, by_size, constants, matrices, quads, sides, threads};
 use super::super::gpu::{Value, grid, whole};
 use super::super::tiles::{Sizes, weight_sizes};
 use super::super::{Access, Family, Operand};
@@ -60,9 +60,15 @@ fn weight_gradient(kernel: &ConvBackward, operands: &[Operand], limits: &Limits)
     let mut bound = reads(kernel);
     bound.push(Bind::Clips(kernel.places().weight_partials, "PARTS_AT"));
     let mut constants = constants(conv, &kernel.source);
+    constants.push(kernel.choice.half());
     constants.extend(values(&[("SEGMENT", segment(kernel))]));
     let height = conv.taps * conv.cin;
-    let (shader, groups) = if *kernel.choice.family_of("conv_weight_gradient") != Family::Plain {
+    let family = kernel.choice.family_of("conv_weight_gradient");
+    let (shader, groups) = if let Some(size) = matrices(conv, &kernel.source, family) {
+        constants.extend(values(&[("HEIGHT", HEIGHT), ("WIDTH", WIDTH)]));
+        let shader = by_size(size, "conv_weight_gradient.cooperative8", "conv_weight_gradient.cooperative16");
+        (shader, segments(kernel) * conv.cin.div_ceil(HEIGHT) * conv.cout.div_ceil(WIDTH))
+    } else if *family != Family::Plain {
         let (sizes, row_quads) = weight_sizes(&kernel.choice);
         let row_quads = quads(height, row_quads);
         let quads = quads(conv.cout, sizes.quads);
@@ -120,6 +126,7 @@ fn join(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) -> Vec<Dis
 enum Tiling {
     Plain { tile: usize },
     Tiled { rows: usize, quads: usize, lanes: usize, columns: usize, depth: usize, halo: bool },
+    Cooperative { size: u8 },
 }
 
 impl Tiling {
@@ -127,6 +134,9 @@ impl Tiling {
         let conv = &kernel.conv;
         if *kernel.choice.family_of("conv_input_gradient") == Family::Plain {
             return Tiling::Plain { tile: kernel.choice.tile("conv_input_gradient.TILE", 32) as usize };
+        }
+        if let Some(size) = matrices(conv, &kernel.source, kernel.choice.family_of("conv_input_gradient")) {
+            return Tiling::Cooperative { size };
         }
         let (_, cin) = sides(conv, &kernel.source);
         let sizes = Sizes::of(&kernel.choice, "conv_input_gradient.tiled");
@@ -146,6 +156,7 @@ impl Tiling {
         match self {
             Tiling::Plain { tile } => kernel.conv.input.div_ceil(*tile),
             Tiling::Tiled { rows, lanes, .. } => kernel.conv.input.div_ceil(rows * lanes),
+            Tiling::Cooperative { .. } => kernel.conv.input.div_ceil(SPAN),
         }
     }
 }
@@ -166,6 +177,7 @@ fn input_gradient(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
         Bind::Clips(partials, "PARTIALS_AT"),
     ]);
     let mut constants = constants(conv, &kernel.source);
+    constants.push(kernel.choice.half());
     constants.extend(values(&[("SUMS", kernel.sums())]));
     let tiling = Tiling::of(kernel);
     let tiles = tiling.tiles(kernel);
@@ -184,6 +196,11 @@ fn input_gradient(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
                 ("HALO", usize::from(halo)),
             ]));
             ("conv_input_gradient.tiled", tiles * conv.cin.div_ceil(4 * quads * columns))
+        }
+        Tiling::Cooperative { size } => {
+            constants.extend(values(&[("SPAN", SPAN), ("WIDTH", WIDTH)]));
+            let shader = by_size(size, "conv_input_gradient.cooperative8", "conv_input_gradient.cooperative16");
+            (shader, tiles * conv.cin.div_ceil(WIDTH))
         }
     };
     clip_ranges::dispatches(shader, &constants, &bound, groups, conv.clips, operands, limits)

@@ -1,7 +1,7 @@
 //! `conv_forward`'s dispatches: one shader over tiles of positions, blocks of channels and clips.
 
 use super::super::clip_ranges::{self, Bind};
-use super::super::conv_shaders::{binds, constants, quads, sides, threads};
+use super::super::conv_shaders::{SPAN, WIDTH, binds, by_size, constants, matrices, quads, sides, threads};
 use super::super::gpu::Value;
 use super::super::tiles::{LARGEST_WINDOW, Sizes};
 use super::super::{Family, Operand};
@@ -13,6 +13,8 @@ enum Tiling {
     Plain { tile: usize },
     /// A workgroup `lanes`·`rows` positions × 4·`quads`·`columns` channels.
     Tiled { rows: usize, quads: usize, lanes: usize, columns: usize, depth: usize, halo: bool },
+    /// A workgroup [`SPAN`] positions × [`WIDTH`] channels.
+    Cooperative { size: u8 },
 }
 
 impl Tiling {
@@ -23,6 +25,9 @@ impl Tiling {
         // Larger windows do not fit a thread's registers; the plain shader does them.
         if *choice.family_of("conv_forward") == Family::Plain || pool > LARGEST_WINDOW {
             return Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize };
+        }
+        if let Some(size) = matrices(conv, &kernel.source, choice.family_of("conv_forward")) {
+            return Tiling::Cooperative { size };
         }
         let (taps, cin) = sides(conv, &kernel.source);
         let sizes = Sizes::of(choice, "conv_forward.tiled");
@@ -45,6 +50,7 @@ impl Tiling {
         match self {
             Tiling::Plain { tile } => covered.div_ceil(kernel.conv.windows.size).div_ceil(*tile),
             Tiling::Tiled { rows, lanes, .. } => covered.div_ceil(rows * lanes),
+            Tiling::Cooperative { .. } => covered.div_ceil(SPAN),
         }
     }
 }
@@ -68,6 +74,7 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
         optional(places.partials, "PARTIALS_AT"),
     ]);
     let mut constants = constants(conv, &kernel.source);
+    constants.push(kernel.choice.half());
     constants.extend([("WRITE_Z", flag(places.z)), ("WRITE_P", flag(places.p)), ("STATISTICS", flag(places.partials))]);
 
     let tiles = tiling.tiles(kernel);
@@ -83,6 +90,10 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
                 ("HALO", usize::from(halo)),
             ];
             ("conv_forward.tiled", tiles * conv.cout.div_ceil(4 * quads * columns), sizes)
+        }
+        Tiling::Cooperative { size } => {
+            let shader = by_size(size, "conv_forward.cooperative8", "conv_forward.cooperative16");
+            (shader, tiles * conv.cout.div_ceil(WIDTH), vec![("SPAN", SPAN), ("WIDTH", WIDTH)])
         }
     };
     constants.extend(sizes.into_iter().map(|(name, size)| (name, Value::U32(size as u32))));

@@ -17,6 +17,7 @@ pub fn dispatches(kernel: &DenseBackward, limits: &Limits) -> Vec<Dispatch> {
     // One more row: the bias.
     let groups = line((kernel.features() + 1) * kernel.outputs, limits);
     let mut constants = shape.to_vec();
+    constants.push(kernel.choice.half());
     constants.extend([("FEATURES", count(kernel.features())), ("GRID", Value::U32(groups[0]))]);
     let first = Dispatch {
         shader: "dense_weight_gradient",
@@ -28,8 +29,8 @@ pub fn dispatches(kernel: &DenseBackward, limits: &Limits) -> Vec<Dispatch> {
 
     let mut constants = shape.to_vec();
     constants.push(("POSITIONS", count(kernel.positions)));
-    let workgroups = if kernel.choice.family == Family::Tiled {
-        constants.push(("T", count(TILE)));
+    let workgroups = if kernel.choice.family != Family::Plain {
+        constants.extend([("T", count(TILE)), kernel.choice.half()]);
         [kernel.channels.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
     } else {
         let groups = line(kernel.clips * kernel.channels, limits);

@@ -16,8 +16,8 @@ pub fn dispatches(kernel: &DenseForward, limits: &Limits) -> Vec<Dispatch> {
         ("OUTPUTS", count(kernel.outputs)),
         ("MASKED", Value::U32(u32::from(kernel.masked))),
     ];
-    let workgroups = if kernel.choice.family == Family::Tiled {
-        constants.push(("T", count(TILE)));
+    let workgroups = if kernel.choice.family != Family::Plain {
+        constants.extend([("T", count(TILE)), kernel.choice.half()]);
         [kernel.outputs.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
     } else {
         let groups = line(kernel.clips * kernel.outputs, limits);

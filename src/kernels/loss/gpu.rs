@@ -12,7 +12,7 @@ pub fn dispatches(kernel: &Loss, _limits: &Limits) -> Vec<Dispatch> {
         (false, _) => ("evaluate", &[0, 1, 2, 3, 4, 5]),
     };
     let mut constants = vec![("TAGS", count(kernel.tags)), ("HEADS", count(kernel.heads)), ("SCALE", Value::F32(kernel.scale))];
-    constants.push(("LAMBDA", Value::F32(kernel.lambda)));
+    constants.extend([("LAMBDA", Value::F32(kernel.lambda)), ("LOSS_SCALE", Value::F32(kernel.choice.loss_scale()))]);
     let bindings = places.iter().map(|&i| whole(&operands, i)).collect();
     vec![Dispatch { shader: "loss", entry, constants, bindings, workgroups: [kernel.clips as u32, 1, 1] }]
 }

@@ -17,7 +17,7 @@ use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits}
 
 /// Operands: `logits [clip, head x tag]`, `own [clip, tag]`, `propagated [clip, tag]`,
 /// `weights [2, clip]` (own, propagated), `tag_weights [clip, tag]` if `by_tag`,
-/// `logits_gradient [clip, head x tag]` if `gradient`, `losses [clip, 2]` (each clip's part of own and
+/// `logits_gradient [clip, head x tag]` if `gradient` (times the choice's loss scale), `losses [clip, 2]` (each clip's part of own and
 /// propagated, λ not yet applied: their sums over clips are the two losses), `probabilities [clip, tag]`
 /// (of head 0).
 #[derive(Clone, Debug)]

@@ -55,8 +55,8 @@ impl Packing {
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
             (_, Product::Forward) => Layout::AsIs,
             (_, Product::InputGradient) => match choice.family_of("conv_input_gradient") {
-                Family::Tiled => Layout::Turned,
-                _ => Layout::AsIs,
+                Family::Plain => Layout::AsIs,
+                _ => Layout::Turned,
             },
         };
         Packing { product, taps: conv.taps, cin: conv.cin, cout: conv.cout, layout }

@@ -12,7 +12,12 @@ pub fn dispatches(kernel: &Sgd, limits: &Limits) -> Vec<Dispatch> {
         Dispatch {
             shader: "sgd",
             entry: "main",
-            constants: vec![("BLOCKS", count(blocks)), ("BLOCK", count(BLOCK)), ("GRID", Value::U32(groups[0]))],
+            constants: vec![
+                ("BLOCKS", count(blocks)),
+                ("BLOCK", count(BLOCK)),
+                ("UNSCALE", Value::F32(1.0 / kernel.choice.loss_scale())),
+                ("GRID", Value::U32(groups[0])),
+            ],
             bindings: vec![gradients, hyper, parameters, momenta, flags.clone()],
             workgroups: groups,
         },

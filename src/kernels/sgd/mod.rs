@@ -17,7 +17,7 @@ pub const BLOCK: usize = crate::network::parameters::ALIGNMENT;
 /// `status` when every gradient and every new parameter is finite.
 pub const FINITE: u32 = u32::MAX;
 
-/// Operands: `gradients [element]`, `hyper [2]` (rate, momentum), `parameters [element]`,
+/// Operands: `gradients [element]` (times the choice's loss scale), `hyper [2]` (rate, momentum), `parameters [element]`,
 /// `momenta [element]`, `status [1]` (u32: the first [`BLOCK`] of elements whose gradient or new
 /// parameter is not finite, or [`FINITE`]), `flags` (u32 scratch, a word a block).
 #[derive(Clone, Debug)]

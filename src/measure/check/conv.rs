@@ -3,20 +3,24 @@
 //! behind ReLU's mask, the gradients of the weights and of the input; and dz itself where the
 //! weights are the identity.
 
-use super::rounded::Tiles;
-use super::{BOUND, EXACT, HALF, Inputs, Judge, PAIRED, bytes, double, length, single};
+use super::rounded::{self, Tiles};
+use super::{
+    BOUND, EXACT, EXACT_F16, Inputs, Judge, PAIRED, PAIRED_F16, STORED, STORED_PAIRED_F16, bytes, double, length, single,
+};
 use crate::error::Result;
 use crate::kernels::batch_norm_forward::{BatchNormForward, From};
 use crate::kernels::conv::{Case, Source, cases, norm};
 use crate::kernels::conv_backward::ConvBackward;
 use crate::kernels::conv_forward::ConvForward;
+use crate::kernels::conv_shaders::matrices;
 use crate::kernels::pack_weights::{PackWeights, Packing};
 use crate::kernels::reference::{
-    Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, max_pool, max_pool_backward, relu, relu_backward,
-    statistics,
+    ConvolutionGradient, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, max_pool, max_pool_backward,
+    relu, relu_backward, statistics,
 };
 use crate::kernels::winograd;
 use crate::measure::check::data::{Data, affine, undecided};
+use crate::tensor::DType;
 
 /// Fewer positions than this make dz vanish (of one position batch norm leaves nothing, of two only
 /// a sign), so such cases take the three numbers of dz at random instead of from the sums.
@@ -31,9 +35,55 @@ fn eps(positions: usize) -> f64 {
     if positions < 8 { 0.1 } else { 1e-3 }
 }
 
-/// Whether the case is computed by products of bf16 pairs.
-fn pairs(judge: &Judge, case: &Case) -> bool {
-    judge.is_mixed() && winograd::applies(&case.conv, &judge.subject.choice)
+/// Products whose operands are rounded to 16 bits.
+#[derive(Clone, Copy, PartialEq)]
+enum Pairs {
+    /// F(3,3) on a CPU, of bf16.
+    Tiles,
+    /// Cooperative matrices on a GPU, of f16.
+    Matrices,
+}
+
+impl Pairs {
+    /// How a room computes a case; `None` where it multiplies in f32.
+    fn of(judge: &Judge, case: &Case, room: &str) -> Option<Pairs> {
+        let choice = &judge.subject.choice;
+        if judge.is_mixed() && winograd::applies(&case.conv, choice) {
+            return Some(Pairs::Tiles);
+        }
+        matrices(&case.conv, &case.source, choice.family_of(room)).map(|_| Pairs::Matrices)
+    }
+
+    /// z, not yet rounded.
+    fn forward(self, case: &Case, a: &[f64], w: &[f64]) -> Vec<f64> {
+        match self {
+            Pairs::Tiles => Tiles::new(&case.conv, a, w).forward(),
+            Pairs::Matrices => {
+                let [a, w] = [a, w].map(|v| half(v));
+                convolution(shape(case), &a, &w, &vec![0.0; case.conv.cout])
+            }
+        }
+    }
+
+    fn backward(self, case: &Case, a: &[f64], w: &[f64], dz: &[f64]) -> ConvolutionGradient<f64> {
+        match self {
+            Pairs::Tiles => Tiles::new(&case.conv, a, w).backward(dz),
+            Pairs::Matrices => convolution_backward(shape(case), &half(a), &half(w), &half(dz)),
+        }
+    }
+
+    /// Bounds of sums in f32, of what is then stored, and of that against exact arithmetic.
+    fn bounds(pairs: Option<Pairs>, judge: &Judge) -> [f64; 3] {
+        match pairs {
+            None => [BOUND, judge.stored_bound(), judge.half_bound()],
+            Some(Pairs::Tiles) => [PAIRED, STORED, EXACT],
+            Some(Pairs::Matrices) => [PAIRED_F16, STORED_PAIRED_F16, EXACT_F16],
+        }
+    }
+}
+
+fn half(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|&v| rounded::to(DType::F16, v)).collect()
 }
 
 /// Weights `[tap, cin, cout]`: the identity where input and output have the same shape and tap 1,
@@ -143,12 +193,13 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
         let got = judge.run(kernel, &read.inputs)?;
 
         let exact = convolution(shape(case), &read.a, &double(&w), &vec![0.0; c.cout]);
-        let paired = pairs(judge, case);
-        let mut z = judge.stored(&if paired { Tiles::new(c, &read.a, &double(&w)).forward() } else { exact.clone() });
+        let pairs = Pairs::of(judge, case, "conv_forward");
+        let [_, stored_bound, exact_bound] = Pairs::bounds(pairs, judge);
+        let mut z = judge.stored(&pairs.map_or_else(|| exact.clone(), |p| p.forward(case, &read.a, &double(&w))));
         if let Some(found) = got.get("z") {
-            judge.compare_within("z", found, &z, judge.stored_bound());
+            judge.compare_within("z", found, &z, stored_bound);
             if judge.is_mixed() {
-                judge.compare_within("z, exact", found, &exact, if paired { EXACT } else { HALF });
+                judge.compare_within("z, exact", found, &exact, exact_bound);
                 // What follows is judged on the stored z.
                 z = double(found);
             }
@@ -160,7 +211,7 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
         let pooled: Vec<f64> = places.iter().map(|&at| z[at]).collect();
         if let Some(found) = got.get("p") {
             // Selected from the stored z, or where there is none rounded like it.
-            let bound = if got.contains_key("z") { BOUND } else { judge.stored_bound() };
+            let bound = if got.contains_key("z") { BOUND } else { stored_bound };
             judge.compare_within("p", found, &pooled, bound);
         }
         let Some(partials) = got.get("partials") else { continue };
@@ -244,9 +295,13 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
             (single(&rows), gradient.z)
         };
         let exact = convolution_backward(shape(case), &read.a, &double(&w), &dz);
-        let paired = pairs(judge, case);
-        let want = if paired { Tiles::new(c, &read.a, &double(&w)).backward(&dz) } else { exact.clone() };
-        let summed = if paired { PAIRED } else { BOUND };
+        let rooms = ["conv_weight_gradient", "conv_input_gradient"].map(|room| Pairs::of(judge, case, room));
+        let wanted = |pairs: Option<Pairs>| match pairs {
+            Some(pairs) => pairs.backward(case, &read.a, &double(&w), &dz),
+            None => exact.clone(),
+        };
+        let want_w = wanted(rooms[0]).w;
+        let want_a = wanted(rooms[1]).a;
 
         read.inputs.extend([
             ("z", bytes(&stored)),
@@ -256,21 +311,22 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
             ("weights", packed(judge, kernel.packing(), &w)?),
         ]);
         let got = judge.run(kernel, &read.inputs)?;
-        judge.compare_within("dw", &got["weights_gradient"], &want.w, summed);
-        if paired {
-            judge.compare_within("dw, exact", &got["weights_gradient"], &exact.w, EXACT);
+        let [summed, _, exact_bound] = Pairs::bounds(rooms[0], judge);
+        judge.compare_within("dw", &got["weights_gradient"], &want_w, summed);
+        if rooms[0].is_some() {
+            judge.compare_within("dw, exact", &got["weights_gradient"], &exact.w, exact_bound);
         }
         if read.y.is_empty() {
             continue;
         }
-        let mut masked = relu_backward(&read.y, &want.a);
+        let mut masked = relu_backward(&read.y, &want_a);
         let sums = joined(&got["below_partials"], kernel.tiles());
-        let mut bound = summed;
+        let [mut bound, stored_bound, exact_bound] = Pairs::bounds(rooms[1], judge);
         if let Some(found) = got.get("below_dy") {
             let what = if is_identity(case) { "dz" } else { "da" };
-            judge.compare_within(what, found, &judge.stored(&masked), judge.stored_bound());
+            judge.compare_within(what, found, &judge.stored(&masked), stored_bound);
             if judge.is_mixed() {
-                judge.compare_within("da, exact", found, &relu_backward(&read.y, &exact.a), if paired { EXACT } else { HALF });
+                judge.compare_within("da, exact", found, &relu_backward(&read.y, &exact.a), exact_bound);
                 // The sums are of what is stored.
                 (masked, bound) = (double(found), BOUND);
             }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::device::{Device, gpu};
 use crate::error::{Error, Result};
 use crate::kernels::bf16::Bf16;
-use crate::kernels::{Access, Choice, Kernel, Operand, Precision, cpu};
+use crate::kernels::{Access, Choice, Family, Kernel, Operand, Precision, cpu, f16};
 use crate::tensor::DType;
 use data::Data;
 
@@ -36,6 +36,23 @@ pub const PAIRED: f64 = 5e-4;
 /// The same for a value that is stored in bf16, held against the judge's rounded to bf16: apart by d = [`PAIRED`] at most
 /// before, and, as above, by sqrt(2u·d) = 2e-3 behind. Cutting off instead of rounding makes twice that.
 pub const STORED: f64 = 2e-3;
+
+/// The same for a value that is stored in f16, which has 11 bits of significand, u = 2^-11: behind f32's sums, d = 5e-6
+/// at most, apart by sqrt(2u·d) = 7e-5. Cutting off instead of rounding makes 3e-4 and more.
+pub const STORED_F16: f64 = 1e-4;
+
+/// Behind products of f16 pairs, on cooperative matrices: kernel and judge round operands apart as above, 7e-5 each, 1e-4
+/// both; what the hardware loses of f32 sums is less.
+pub const PAIRED_F16: f64 = 1.5e-4;
+
+/// And of what is stored then: sqrt(2u·d), d = [`PAIRED_F16`].
+pub const STORED_PAIRED_F16: f64 = 4e-4;
+
+/// The same against exact arithmetic: u for each operand and for what is stored, as if all pointed one way.
+pub const EXACT_F16: f64 = 3.0 / 2048.0 + BOUND;
+
+/// Of what is stored in f16 against exact arithmetic: u, and f32's rounding before.
+pub const HALF_F16: f64 = 1.0 / 2048.0 + BOUND;
 
 /// Of what is stored in bf16 against exact arithmetic: a number is rounded by u = 2^-8 of it at most (bf16 has 8 bits of
 /// significand), so L2 is, too; and f32's rounding before.
@@ -122,6 +139,28 @@ pub fn large(subject: &Subject, name: &str) -> Result<Report> {
     checked(subject, name, 100)
 }
 
+/// The cooperative matrices of an adapter that compute right: rows and columns. Each size that its driver lists, the
+/// largest first, is held against the reference in both kernels, at edges that fill no matrix: drivers differ in
+/// what they list and in which way matrices lie. Fails, saying what was wrong, where none is right.
+pub fn matrices(gpu: &gpu::Gpu) -> Result<u8> {
+    let name = &gpu.adapter.name;
+    let mut found = format!("{name} has no cooperative matrices that multiply f16 and add f32");
+    for &size in gpu.matrices() {
+        let choice = Choice::gpu(Family::Cooperative(size)).in_precision(Precision::Mixed);
+        let alone: &Alone = &|kernel, inputs| gpu::run_alone(gpu, kernel, inputs);
+        let subject = Subject { choice, alone };
+        let wrong = ["conv_forward", "conv_backward"].into_iter().find_map(|kernel| match checked(&subject, kernel, 128) {
+            Err(error) => Some(error.to_string()),
+            Ok(report) => report.failed.first().map(|f| format!("{} of {kernel}, relative error {:.1e}", f.what, f.error)),
+        });
+        match wrong {
+            None => return Ok(size),
+            Some(what) => found = format!("{name} computes wrong on cooperative matrices of {size}: {what}"),
+        }
+    }
+    Err(Error::device(found).help("Leave --family out: tiled shaders compute in mixed precision, too."))
+}
+
 fn checked(subject: &Subject, name: &str, channels: usize) -> Result<Report> {
     let mut judge = Judge { subject, channels, case: 0, shape: String::new(), found: Vec::new() };
     let (kernel, cases) = match name {
@@ -183,25 +222,32 @@ impl Judge<'_> {
     /// Runs a kernel; what it writes, by the operands' names.
     fn run(&self, kernel: &dyn Kernel, inputs: &Inputs) -> Result<BTreeMap<&'static str, Vec<f32>>> {
         let raw = self.run_raw(kernel, inputs)?;
-        let halves: Vec<&str> = kernel.operands().iter().filter(|o| o.dtype == DType::Bf16).map(|o| o.name).collect();
+        let operands = kernel.operands();
         let floats = raw.into_iter().map(|(name, b)| {
-            let values: Vec<f32> = match halves.contains(&name) {
-                true => bytemuck::pod_collect_to_vec::<u8, Bf16>(&b).into_iter().map(f32::from).collect(),
-                false => bytemuck::pod_collect_to_vec(&b),
+            let operand = operands.iter().find(|o| o.name == name);
+            let values: Vec<f32> = match operand.map(|o| (o.dtype, row(o))) {
+                Some((DType::Bf16, _)) => bytemuck::pod_collect_to_vec::<u8, Bf16>(&b).into_iter().map(f32::from).collect(),
+                Some((DType::F16, row)) => f16::unpacked(&b, row),
+                _ => bytemuck::pod_collect_to_vec(&b),
             };
             (name, values)
         });
         Ok(floats.collect())
     }
 
-    /// The same as bytes. Inputs may be f32 where the kernel has them in bf16. Operands that are not in `inputs` begin as NaN, so that what is never
-    /// written is seen.
+    /// The same as bytes. Inputs may be f32 where the kernel has them in 16 bits. Operands that are not in `inputs` begin as NaN, so
+    /// that what is never written is seen.
     fn run_raw(&self, kernel: &dyn Kernel, inputs: &Inputs) -> Result<BTreeMap<&'static str, Vec<u8>>> {
         let given = |o: &Operand| {
             let (_, given) = inputs.iter().find(|(name, _)| *name == o.name)?;
-            let singles = o.dtype == DType::Bf16 && given.len() == 4 * o.len();
-            let halves = |b: &[u8]| bytemuck::pod_collect_to_vec::<u8, f32>(b).into_iter().map(Bf16::from).collect::<Vec<_>>();
-            Some(if singles { bytes(&halves(given)) } else { given.clone() })
+            if o.dtype.bytes() == 4 || given.len() != 4 * o.len() {
+                return Some(given.clone());
+            }
+            let singles: Vec<f32> = bytemuck::pod_collect_to_vec(given);
+            Some(match o.dtype {
+                DType::F16 => f16::packed(&singles, row(o)),
+                _ => bytes(&singles.into_iter().map(Bf16::from).collect::<Vec<_>>()),
+            })
         };
         let operands = kernel.operands();
         for o in &operands {
@@ -212,14 +258,19 @@ impl Judge<'_> {
         Ok(written.filter(|(o, _)| o.dtype != DType::I16).map(|(o, b)| (o.name, b)).collect())
     }
 
-    /// Whether z, p and dy are stored in bf16.
+    /// What z, p and dy are stored as.
+    fn storage(&self) -> DType {
+        self.subject.choice.storage()
+    }
+
+    /// Whether they are stored in 16 bits.
     fn is_mixed(&self) -> bool {
-        self.subject.choice.precision == Precision::Mixed
+        self.storage() != DType::F32
     }
 
     /// Values as they are stored.
     fn stored(&self, values: &[f64]) -> Vec<f64> {
-        values.iter().map(|&v| if self.is_mixed() { rounded::rounded(v) } else { v }).collect()
+        values.iter().map(|&v| rounded::to(self.storage(), v)).collect()
     }
 
     /// The same of what a kernel is given.
@@ -229,7 +280,16 @@ impl Judge<'_> {
 
     /// The bound of what is stored.
     fn stored_bound(&self) -> f64 {
-        if self.is_mixed() { STORED } else { BOUND }
+        match self.storage() {
+            DType::F16 => STORED_F16,
+            DType::Bf16 => STORED,
+            _ => BOUND,
+        }
+    }
+
+    /// The bound of what is stored, against exact arithmetic.
+    fn half_bound(&self) -> f64 {
+        if self.storage() == DType::F16 { HALF_F16 } else { HALF }
     }
 
     /// Compares by relative L2 error.
@@ -262,6 +322,11 @@ impl Judge<'_> {
     fn push(&mut self, what: &'static str, error: f64) {
         self.found.push(Finding { case: self.case, shape: self.shape.clone(), what, error, bound: BOUND });
     }
+}
+
+/// Values of the last dimension.
+fn row(operand: &Operand) -> usize {
+    operand.shape.last().copied().unwrap_or(1)
 }
 
 /// Euclidean length.

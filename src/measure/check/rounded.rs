@@ -3,11 +3,22 @@
 
 use crate::kernels::bf16::Bf16;
 use crate::kernels::conv::Conv;
+use crate::kernels::f16::F16;
 use crate::kernels::reference::ConvolutionGradient;
+use crate::tensor::DType;
 
 /// To bf16, as a kernel that has it in f32.
 pub fn rounded(value: f64) -> f64 {
     f32::from(Bf16::from(value as f32)).into()
+}
+
+/// To an element type, as a kernel that has it in f32; the number itself where that is no 16 bits.
+pub fn to(stored: DType, value: f64) -> f64 {
+    match stored {
+        DType::Bf16 => rounded(value),
+        DType::F16 => f32::from(F16::from(value as f32)).into(),
+        _ => value,
+    }
 }
 
 /// F(3,3)'s matrices on the points 0, 1, -1, 2, infinity (`algebra.md`, 5).

@@ -51,6 +51,8 @@ pub fn loss(judge: &mut Judge) -> Result<usize> {
         judge.compare("losses", &got["losses"], &parts);
         judge.compare("probabilities", &got["probabilities"], &probabilities);
         if kernel.gradient {
+            let scale = f64::from(kernel.choice.loss_scale());
+            let dlogits: Vec<f64> = dlogits.iter().map(|d| scale * d).collect();
             judge.compare("gradient of the logits", &got["logits_gradient"], &dlogits);
         }
     }
@@ -145,7 +147,9 @@ pub fn sgd(judge: &mut Judge) -> Result<usize> {
         judge.push("status", if status == expected { 0.0 } else { f64::NAN });
 
         let (mut p, mut u) = (double(&parameters), double(&momenta));
-        nesterov(&mut p, &mut u, &double(&gradients), hyper[0].into(), hyper[1].into());
+        let scale = f64::from(kernel.choice.loss_scale());
+        let unscaled: Vec<f64> = gradients.iter().map(|&g| f64::from(g) / scale).collect();
+        nesterov(&mut p, &mut u, &unscaled, hyper[0].into(), hyper[1].into());
         let sound = |j: &usize| bad.is_none() || (Some(*j) != bad && *j != n - 1);
         for (what, want) in [("parameters", &p), ("momenta", &u)] {
             let found: Vec<f32> = bytemuck::pod_collect_to_vec(&got[what]);

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::device::select::Adapter;
 use crate::error::{Error, Result};
 use crate::format::atomic;
-use crate::kernels::{Choice, shaders};
+use crate::kernels::{Choice, Precision, shaders};
 
 const FORMAT: &str = "tagwalk tune";
 const VERSION: u32 = 1;
@@ -125,12 +125,18 @@ impl Cache {
 
     /// The choice for an adapter, its driver and this program's shaders.
     pub fn find(&self, key: &Key) -> Option<&Choice> {
-        self.entries.iter().find(|e| e.key == *key).map(|e| &e.choice)
+        self.find_in(Precision::F32, key)
     }
 
-    /// Adds an entry, in place of the one that the adapter had, whatever its driver and shaders.
+    /// The same for a precision.
+    pub fn find_in(&self, precision: Precision, key: &Key) -> Option<&Choice> {
+        self.entries.iter().find(|e| e.key == *key && e.choice.precision == precision).map(|e| &e.choice)
+    }
+
+    /// Adds an entry, in place of the one that the adapter had in this precision, whatever its driver and shaders.
     pub fn insert(&mut self, entry: Entry) {
-        let same = |e: &Entry| e.key.adapter == entry.key.adapter && e.key.backend == entry.key.backend;
+        let kind = |e: &Entry| (e.key.adapter.clone(), e.key.backend.clone(), e.choice.precision);
+        let same = |e: &Entry| kind(e) == kind(&entry);
         self.entries.retain(|e| !same(e));
         self.entries.insert(0, entry);
     }

@@ -70,9 +70,20 @@ pub fn of(room: &str) -> Vec<Candidate> {
     all
 }
 
+/// What is tried in a room in mixed precision on an adapter with cooperative matrices of these sizes, whose shaders come
+/// first of what is not untuned: they are what such an adapter is for.
+pub fn mixed(room: &str, matrices: &[u8]) -> Vec<Candidate> {
+    let mut all = of(room);
+    all.retain(|candidate| candidate.family.has_mixed());
+    let cooperative = matrices.iter().map(|&size| Candidate { family: Family::Cooperative(size), tiles: vec![] });
+    all.splice(1..1, cooperative);
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Precision;
     use crate::kernels::tiles::ROOMS;
 
     #[test]
@@ -84,6 +95,12 @@ mod tests {
                 assert!(choice.tiles.keys().chain(choice.rooms.keys()).all(|name| name.starts_with(room)));
                 assert_eq!(of(room)[0].put(room, &choice), Choice::gpu(Family::Tiled), "the first is what stands untuned");
             }
+            let untuned = Choice::gpu(Family::Tiled).in_precision(Precision::Mixed);
+            for candidate in mixed(room, &[16, 8]) {
+                candidate.put(room, &untuned).check().unwrap_or_else(|e| panic!("{room} {candidate:?}: {e}"));
+            }
+            assert_eq!(mixed(room, &[])[0].put(room, &untuned), untuned);
+            assert_eq!(mixed(room, &[8])[1].put(room, &untuned).matrices(), Some(8));
         }
     }
 }

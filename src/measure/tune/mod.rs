@@ -8,11 +8,11 @@ mod trial;
 
 use std::time::{Duration, Instant};
 
-use super::check::{self, Alone, BOUND, Subject};
+use super::check::{self, Alone, BOUND, EXACT_F16, STORED_F16, Subject};
 use crate::device::Program;
 use crate::error::Result;
 use crate::kernels::tiles::ROOMS;
-use crate::kernels::{Choice, Family};
+use crate::kernels::{Choice, Family, Precision};
 use crate::network::Network;
 use crate::plan::{Plan, Settings};
 pub use candidates::Candidate;
@@ -60,8 +60,13 @@ pub enum Event<'a> {
 
 /// Finds the fastest right choice. Fails only where the untuned shaders themselves do.
 pub fn tune(rig: &Rig, problem: &Problem, watch: &mut dyn FnMut(Event)) -> Result<Choice> {
+    tune_in(Precision::F32, rig, problem, watch)
+}
+
+/// The same for a precision, whose rooms may have other candidates.
+pub fn tune_in(precision: Precision, rig: &Rig, problem: &Problem, watch: &mut dyn FnMut(Event)) -> Result<Choice> {
     let end = Instant::now() + problem.budget;
-    let mut choice = Choice::gpu(Family::Tiled);
+    let mut choice = Choice::gpu(Family::Tiled).in_precision(precision);
     for (i, room) in ROOMS.into_iter().enumerate() {
         let left = end.saturating_duration_since(Instant::now());
         let until = Instant::now() + left / (ROOMS.len() - i) as u32;
@@ -139,8 +144,14 @@ impl Room<'_> {
             .zip(expected)
             .map(|(a, b)| apart(a, b))
             .fold(0.0, |most: f64, e| if e > most || e.is_nan() { e } else { most });
+        let bound = match (self.before.precision, &candidate.family) {
+            (Precision::F32, _) => BOUND,
+            // What layer 1 gives is no exact number, and is rounded before it is multiplied.
+            (Precision::Mixed, Family::Cooperative(_)) => EXACT_F16,
+            (Precision::Mixed, _) => STORED_F16,
+        };
         // Not-a-number never holds.
-        if error <= BOUND { Ok(least) } else { Err(format!("computes something else: relative error {error:.1e}")) }
+        if error <= bound { Ok(least) } else { Err(format!("computes something else: relative error {error:.1e}")) }
     }
 
     /// The share of the untuned time that it takes in turn with it, where the reference agrees.

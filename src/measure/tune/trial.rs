@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::device::Program;
 use crate::error::Result;
-use crate::kernels::Access;
+use crate::kernels::{Access, f16};
 use crate::network::Network;
 use crate::plan::{Plan, Run, Settings, Step, TensorId, View, training};
 use crate::tensor::{DType, Role};
@@ -70,9 +70,10 @@ impl Trial {
     pub fn results(&mut self) -> Result<Vec<Vec<f32>>> {
         let mut all = Vec::with_capacity(self.compared.len());
         for &tensor in &self.compared {
-            let mut values = vec![0.0f32; self.program.plan().tensors[tensor.0].len()];
-            self.program.download(tensor, bytemuck::cast_slice_mut(&mut values))?;
-            all.push(values);
+            let of = &self.program.plan().tensors[tensor.0];
+            let (dtype, row, mut bytes) = (of.dtype, of.shape.last().copied().unwrap_or(1), vec![0u8; of.bytes()]);
+            self.program.download(tensor, &mut bytes)?;
+            all.push(if dtype == DType::F16 { f16::unpacked(&bytes, row) } else { bytemuck::pod_collect_to_vec(&bytes) });
         }
         Ok(all)
     }
@@ -135,6 +136,7 @@ fn fill(program: &mut dyn Program) -> Result<()> {
         let cycle = |bytes: &[u8]| bytes.iter().copied().cycle().take(tensor.bytes()).collect::<Vec<u8>>();
         let bytes = match tensor.dtype {
             DType::I16 => cycle(bytemuck::cast_slice(&samples)),
+            DType::F16 => cycle(&f16::packed(&levels, 2)),
             _ => cycle(bytemuck::cast_slice(&levels)),
         };
         program.upload(TensorId(i), &bytes)?;

@@ -14,8 +14,14 @@ use crate::kernels::dense_forward::DenseForward;
 use crate::kernels::loss::Loss;
 use crate::kernels::pack_weights::PackWeights;
 use crate::kernels::sgd::{BLOCK, Sgd};
+use crate::kernels::tiles::{LARGEST_LOSS_SCALE, LARGEST_WINDOW};
 use crate::network::{Network, Parameters};
 use crate::tensor::{DType, Role};
+
+/// Binary orders by which a loss scale does more than undo the mean. Measured at the start of the released network, dy
+/// times clips times tags lies between 4e-3 (its first hundredth) and 6, alike in all layers; 2^4 times that is as far from
+/// f16's smallest normal number, 6e-5, as from its largest, 65504: gradients may shrink or grow five hundred times.
+const HEADROOM: u32 = 4;
 
 /// Clips a step at most: sizes in bytes stay far from overflowing.
 const MOST_CLIPS: usize = 1 << 20;
@@ -46,27 +52,48 @@ impl Settings {
         }
         self.choice.check()
     }
+
+    /// The same with its loss scale settled, where the choice has f16 and says none.
+    pub fn settled(&self, tags: usize) -> Settings {
+        let mut settings = self.clone();
+        if settings.choice.storage() == DType::F16 && settings.choice.loss_scale.is_none() {
+            settings.choice.loss_scale = Some(loss_scale(if self.mean { self.batch * tags } else { 1 }));
+        }
+        settings
+    }
+}
+
+/// A loss scale for a loss that divides by `terms`.
+fn loss_scale(terms: usize) -> u32 {
+    let scale = (terms.next_power_of_two() as u64) << HEADROOM;
+    scale.min(LARGEST_LOSS_SCALE.into()) as u32
 }
 
 /// Builds the plan of a network: Forward, Backward, Update, and Evaluate at the same batch.
 pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
-    network.check()?;
-    settings.check()?;
-    Ok(Builder::new(network, settings, Run::Train)?.build(false))
+    Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(false))
 }
 
 /// The same with one more input: weights of each clip's tags in the supportive term.
 pub fn training_by_tag(network: &Network, settings: &Settings) -> Result<Plan> {
-    network.check()?;
-    settings.check()?;
-    Ok(Builder::new(network, settings, Run::Train)?.build(true))
+    Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(true))
 }
 
 /// Builds the plan of an evaluation alone: what tagging and measuring need.
 pub fn evaluation(network: &Network, settings: &Settings) -> Result<Plan> {
+    Ok(Builder::new(network, &checked(network, settings)?, Run::Evaluate)?.build_evaluation())
+}
+
+/// What a plan can be made of.
+fn checked(network: &Network, settings: &Settings) -> Result<Settings> {
     network.check()?;
     settings.check()?;
-    Ok(Builder::new(network, settings, Run::Evaluate)?.build_evaluation())
+    let half = settings.choice.storage() == DType::F16;
+    if let Some(i) = network.layers.iter().position(|layer| half && layer.pool > LARGEST_WINDOW) {
+        let what = format!("mixed pools at most {LARGEST_WINDOW} positions on a GPU, and layer {} pools more", i + 1);
+        return Err(Error::usage("--precision", what).help("Take --precision f32, or --device cpu."));
+    }
+    Ok(settings.settled(network.tags))
 }
 
 struct Builder<'a> {

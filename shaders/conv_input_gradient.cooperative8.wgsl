@@ -1,0 +1,272 @@
+// da[b,j,i] = Σ dz[b,l,o] · w[k,i,o] over l + k − PAD = j,   dy' = da where the layer below passed its ReLU, else 0, and of
+// each tile the sums that the layer below needs of dy': conv_input_gradient.tiled's results, dz and w as f16, their
+// products summed in f32 by cooperative matrices.
+//
+// A workgroup owns SPAN input positions × WIDTH input channels. Its subgroups, however many there are and however
+// wide, take strips of two matrices side by side in turn. DEPTH output channels at a time go through workgroup memory: `held`
+// dz with the positions that the taps reach, `panel` the weights of all taps, which lie turned: [tap, cout, cin]. The sums
+// meet in `tile`. (coopLoadT and coopStoreT take rows; coopLoad takes columns.)
+enable f16;
+enable wgpu_cooperative_matrix;
+
+const SIZE: u32 = 8u; // rows and columns of a matrix
+const SOURCE: u32 = 2u; // what `input` reads: 0 the wave, 1 layer 1 made from the wave, 2 the p below
+const INPUT: u32 = 9u; // positions a clip of the layer below
+const CIN: u32 = 4u; // for the wave: taps, since a patch is then what channels are
+const COUT: u32 = 4u;
+const TAPS: u32 = 3u; // for the wave: 1
+const STRIDE: u32 = 1u;
+const PAD: u32 = 1u;
+const LENGTH: u32 = 9u; // positions a clip of z
+const POOL: u32 = 3u;
+const LEFT: u32 = 0u; // positions by which window 0 begins before position 0
+const WINDOWS: u32 = 3u;
+const SAMPLES: u32 = 27u;
+const WAVE_STRIDE: u32 = 28u; // samples from a clip to the next
+const FIRST_TAPS: u32 = 3u;
+const FIRST_STRIDE: u32 = 3u;
+const FIRST_PAD: u32 = 0u;
+const HALF: u32 = 1u; // z, p and dy are f16, two to a word; an odd channel count is filled up to whole words
+// Words by which a range of clips begins inside its binding (offsets are aligned).
+const SOURCE_AT: u32 = 0u;
+const Z_AT: u32 = 0u;
+const P_AT: u32 = 0u;
+const DY_AT: u32 = 0u;
+const BELOW_DY_AT: u32 = 0u;
+const PARTIALS_AT: u32 = 0u;
+const SUMS: u32 = 2u;
+const SPAN: u32 = 48u; // a multiple of SIZE
+const WIDTH: u32 = 32u; // a multiple of 2·SIZE
+const DEPTH: u32 = 32u; // a multiple of SIZE
+const THREADS: u32 = 128u;
+const GRID: u32 = 1u;
+
+const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next
+const COUT_WORDS: u32 = COUT - HALF * (COUT / 2u);
+const TILES: u32 = (INPUT + SPAN - 1u) / SPAN;
+const BLOCKS: u32 = (CIN + WIDTH - 1u) / WIDTH;
+const HELD: u32 = SPAN + TAPS - 1u;
+const PAIRS: u32 = WIDTH / (2u * SIZE);
+const STRIPS: u32 = SPAN / SIZE * PAIRS;
+
+// Operands that a call has not are never touched; their bindings name another operand.
+@group(0) @binding(0) var<storage, read> source: array<u32>;
+@group(0) @binding(1) var<storage, read> first_weights: array<f32>;
+@group(0) @binding(2) var<storage, read> norm: array<f32>;
+@group(0) @binding(3) var<storage, read> z: array<u32>;
+@group(0) @binding(4) var<storage, read> p: array<u32>;
+@group(0) @binding(5) var<storage, read> dy: array<u32>;
+@group(0) @binding(6) var<storage, read> coefficients: array<f32>;
+@group(0) @binding(7) var<storage, read> weights: array<f32>;
+@group(0) @binding(8) var<storage, read_write> below_dy: array<u32>;
+@group(0) @binding(9) var<storage, read_write> below_partials: array<f32>;
+
+var<workgroup> held: array<f16, HELD * DEPTH>;
+var<workgroup> panel: array<f16, TAPS * DEPTH * WIDTH>;
+var<workgroup> tile: array<f32, SPAN * WIDTH>;
+
+// Sample s of a clip; two to a word, the earlier in the low half; outside the clip 0.
+fn sample(clip: u32, s: i32) -> f32 {
+    if s < 0 || s >= i32(SAMPLES) {
+        return 0.0;
+    }
+    let at = clip * WAVE_STRIDE + u32(s);
+    let word = bitcast<i32>(source[SOURCE_AT + at / 2u]);
+    return f32(extractBits(word, 16u * (at & 1u), 16u)) * (1.0 / 32768.0);
+}
+
+// Channel c of a stored value, from its word.
+fn stored(word: u32, c: u32) -> f32 {
+    if HALF == 1u {
+        return unpack2x16float(word >> (16u * (c & 1u))).x;
+    }
+    return bitcast<f32>(word);
+}
+
+// What the layer below gives at position j, before its batch norm.
+fn below(clip: u32, j: u32, i: u32) -> f32 {
+    if SOURCE == 2u {
+        return stored(source[SOURCE_AT + (clip * INPUT + j) * CIN_WORDS + (i >> HALF)], i);
+    }
+    var z = 0.0;
+    for (var k = 0u; k < FIRST_TAPS; k++) {
+        z += sample(clip, i32(j * FIRST_STRIDE + k) - i32(FIRST_PAD)) * first_weights[k * CIN + i];
+    }
+    return z;
+}
+
+// What the layer below sums dy' with: p' of zero mean and unit variance, or the samples of its patches;
+// one sum is of dy' alone.
+fn factor(sum: u32, clip: u32, j: u32, i: u32) -> f32 {
+    if SOURCE == 2u {
+        if sum == 0u {
+            return 1.0;
+        }
+        return (below(clip, j, i) - norm[2u * CIN + i]) * norm[3u * CIN + i];
+    }
+    if sum == FIRST_TAPS {
+        return 1.0;
+    }
+    return sample(clip, i32(j * FIRST_STRIDE + sum) - i32(FIRST_PAD));
+}
+
+// dz = c0 + c1·(z − mean), and s·dy more at the first position of a window whose z is the window's p.
+fn dz(clip: u32, l: u32, o: u32) -> f32 {
+    let column = Z_AT + clip * LENGTH * COUT_WORDS + (o >> HALF);
+    let value = stored(z[column + l * COUT_WORDS], o);
+    let rest = coefficients[COUT + o] + coefficients[2u * COUT + o] * (value - coefficients[3u * COUT + o]);
+    let window = (l + LEFT) / POOL;
+    if window >= WINDOWS {
+        return rest;
+    }
+    let at = (clip * WINDOWS + window) * COUT_WORDS + (o >> HALF);
+    if POOL > 1u {
+        let pooled = stored(p[P_AT + at], o);
+        if value != pooled {
+            return rest;
+        }
+        for (var earlier = max(window * POOL, LEFT) - LEFT; earlier < l; earlier++) {
+            if stored(z[column + earlier * COUT_WORDS], o) == pooled {
+                return rest;
+            }
+        }
+    }
+    return rest + coefficients[o] * stored(dy[DY_AT + at], o);
+}
+
+// Row r is the dz that reaches input position first + r through the last tap.
+fn fill_held(clip: u32, first: u32, channel: u32, local: u32) {
+    for (var n = local; n < HELD * DEPTH; n += THREADS) {
+        let l = i32(first + n / DEPTH + PAD) - i32(TAPS - 1u);
+        let o = channel + n % DEPTH;
+        var gradient = 0.0;
+        if l >= 0 && l < i32(LENGTH) && o < COUT {
+            gradient = dz(clip, u32(l), o);
+        }
+        held[n] = f16(gradient);
+    }
+}
+
+fn fill_panel(channel: u32, block: u32, local: u32) {
+    for (var n = local; n < TAPS * DEPTH * WIDTH; n += THREADS) {
+        let o = channel + n / WIDTH % DEPTH;
+        let i = block * WIDTH + n % WIDTH;
+        var w = 0.0;
+        if o < COUT && i < CIN {
+            w = weights[(n / WIDTH / DEPTH * COUT + o) * CIN + i];
+        }
+        panel[n] = f16(w);
+    }
+}
+
+// Four values as they are stored, in four words, or as f16 in two: to the nearest, ties to even, by the bits, since a
+// driver may cut off instead.
+fn words(v: vec4<f32>) -> vec4<u32> {
+    let bits = bitcast<vec4<u32>>(v);
+    if HALF == 0u {
+        return bits;
+    }
+    let size = bits & vec4(0x7fffffffu);
+    let odd = (size >> vec4(13u)) & vec4(1u);
+    let normal = (size + vec4(0xfffu) + odd - vec4(0x38000000u)) >> vec4(13u);
+    // Below 2^-14 a step is 2^-24; from 65520 on, half a step past the largest, it is infinite.
+    let small = vec4<u32>(round(abs(v) * 16777216.0));
+    var half = select(normal, small, size < vec4(0x38800000u));
+    half = select(half, vec4(0x7c00u), size >= vec4(0x477ff000u));
+    half = select(half, vec4(0x7e00u), size > vec4(0x7f800000u));
+    half |= (bits >> vec4(16u)) & vec4(0x8000u);
+    return vec4(half.xz | (half.yw << vec2(16u)), 0u, 0u);
+}
+
+// Back from two words.
+fn widened(both: vec4<u32>) -> vec4<f32> {
+    return vec4(unpack2x16float(both.x), unpack2x16float(both.y));
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroups: u32,
+) {
+    let job = group.x + group.y * GRID;
+    let clip = group.z;
+    let number = job / BLOCKS;
+    let block = job % BLOCKS;
+    if number >= TILES {
+        return;
+    }
+    let first = number * SPAN;
+
+    // As many turns for every subgroup, since they wait for each other.
+    for (var turn = 0u; turn < STRIPS; turn += subgroups) {
+        // Subgroups too many do the last strip again: matrices are multiplied where all threads go the same way.
+        let strip = min(turn + subgroup, STRIPS - 1u);
+        let row = strip / PAIRS * SIZE;
+        let column = strip % PAIRS * 2u * SIZE;
+        var left = coop_mat8x8<f32, C>();
+        var right = coop_mat8x8<f32, C>();
+        for (var channel = 0u; channel < COUT; channel += DEPTH) {
+            workgroupBarrier();
+            fill_held(clip, first, channel, local);
+            fill_panel(channel, block, local);
+            workgroupBarrier();
+            for (var tap = 0u; tap < TAPS; tap++) {
+                for (var d = 0u; d < DEPTH; d += SIZE) {
+                    let a = coopLoadT<coop_mat8x8<f16, A>>(&held[(row + TAPS - 1u - tap) * DEPTH + d], DEPTH);
+                    let at = (tap * DEPTH + d) * WIDTH + column;
+                    let b = coopLoadT<coop_mat8x8<f16, B>>(&panel[at], WIDTH);
+                    let beside = coopLoadT<coop_mat8x8<f16, B>>(&panel[at + SIZE], WIDTH);
+                    left = coopMultiplyAdd(a, b, left);
+                    right = coopMultiplyAdd(a, beside, right);
+                }
+            }
+        }
+        coopStoreT(left, &tile[row * WIDTH + column], WIDTH);
+        coopStoreT(right, &tile[row * WIDTH + column + SIZE], WIDTH);
+    }
+    workgroupBarrier();
+
+    // The mask of the layer below; what is past the end becomes 0, so that the sums need not ask.
+    for (var n = local; n < SPAN * WIDTH / 4u; n += THREADS) {
+        let r = n / (WIDTH / 4u);
+        let c = 4u * (n % (WIDTH / 4u));
+        let j = first + r;
+        let i = block * WIDTH + c;
+        var gradient = vec4<f32>();
+        for (var e = 0u; e < 4u; e++) {
+            if j < INPUT && i + e < CIN {
+                if norm[i + e] * (below(clip, j, i + e) - norm[2u * CIN + i + e]) + norm[CIN + i + e] > 0.0 {
+                    gradient[e] = tile[r * WIDTH + c + e];
+                }
+            }
+        }
+        if SOURCE == 2u && j < INPUT {
+            let at = BELOW_DY_AT + (clip * INPUT + j) * CIN_WORDS + i / 2u;
+            let put = words(gradient);
+            for (var e = 0u; e < 2u; e++) {
+                if i + 2u * e < CIN {
+                    below_dy[at + e] = put[e];
+                }
+            }
+            // The sums are of what is stored.
+            gradient = widened(put);
+        }
+        for (var e = 0u; e < 4u; e++) {
+            tile[r * WIDTH + c + e] = gradient[e];
+        }
+    }
+    workgroupBarrier();
+    for (var n = local; n < SUMS * WIDTH; n += THREADS) {
+        let s = n / WIDTH;
+        let i = block * WIDTH + n % WIDTH;
+        if i < CIN {
+            var sum = 0.0;
+            for (var r = 0u; r < min(SPAN, INPUT - first); r++) {
+                sum += tile[r * WIDTH + n % WIDTH] * factor(s, clip, first + r, i);
+            }
+            below_partials[PARTIALS_AT + ((clip * TILES + number) * SUMS + s) * CIN + i] = sum;
+        }
+    }
+}

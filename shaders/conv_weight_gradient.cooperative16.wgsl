@@ -1,0 +1,206 @@
+// parts[b,segment,k,i,o] = Σ a[b, l + k − PAD, i] · dz[b,l,o] over the SEGMENT positions l of a segment:
+// conv_weight_gradient.tiled's results, a and dz as f16, their products summed in f32 by cooperative matrices.
+//
+// A workgroup owns all taps of HEIGHT channels i × WIDTH channels o of one part. Its subgroups, however many there are and
+// however wide, take strips of two matrices side by side in turn. DEPTH positions at a time go through workgroup
+// memory: `held` a with the positions that the taps reach, `panel` dz. The sums meet in `tile`. (coopLoad takes
+// columns: a lies turned; coopLoadT and coopStoreT take rows.)
+enable f16;
+enable wgpu_cooperative_matrix;
+
+const SIZE: u32 = 16u; // rows and columns of a matrix
+const SOURCE: u32 = 2u; // what `input` reads: 0 the wave, 1 layer 1 made from the wave, 2 the p below
+const INPUT: u32 = 9u; // positions a clip of the layer below
+const CIN: u32 = 4u; // for the wave: taps, since a patch is then what channels are
+const COUT: u32 = 4u;
+const TAPS: u32 = 3u; // for the wave: 1
+const STRIDE: u32 = 1u;
+const PAD: u32 = 1u;
+const LENGTH: u32 = 9u; // positions a clip of z
+const POOL: u32 = 3u;
+const LEFT: u32 = 0u; // positions by which window 0 begins before position 0
+const WINDOWS: u32 = 3u;
+const SAMPLES: u32 = 27u;
+const WAVE_STRIDE: u32 = 28u; // samples from a clip to the next
+const FIRST_TAPS: u32 = 3u;
+const FIRST_STRIDE: u32 = 3u;
+const FIRST_PAD: u32 = 0u;
+const HALF: u32 = 1u; // z, p and dy are f16, two to a word; an odd channel count is filled up to whole words
+// Words by which a range of clips begins inside its binding (offsets are aligned).
+const SOURCE_AT: u32 = 0u;
+const Z_AT: u32 = 0u;
+const P_AT: u32 = 0u;
+const DY_AT: u32 = 0u;
+const PARTS_AT: u32 = 0u;
+const SEGMENT: u32 = 9u;
+const HEIGHT: u32 = 16u; // a multiple of SIZE
+const WIDTH: u32 = 32u; // a multiple of 2·SIZE
+const DEPTH: u32 = 48u; // a multiple of SIZE
+const THREADS: u32 = 128u;
+const GRID: u32 = 1u;
+
+const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next
+const COUT_WORDS: u32 = COUT - HALF * (COUT / 2u);
+const SEGMENTS: u32 = (LENGTH + SEGMENT - 1u) / SEGMENT;
+const BANDS: u32 = (CIN + HEIGHT - 1u) / HEIGHT;
+const BLOCKS: u32 = (COUT + WIDTH - 1u) / WIDTH;
+const HELD: u32 = DEPTH + TAPS - 1u;
+const PAIRS: u32 = WIDTH / (2u * SIZE);
+const STRIPS: u32 = TAPS * HEIGHT / SIZE * PAIRS;
+
+// Operands that a call has not are never touched; their bindings name another operand.
+@group(0) @binding(0) var<storage, read> source: array<u32>;
+@group(0) @binding(1) var<storage, read> first_weights: array<f32>;
+@group(0) @binding(2) var<storage, read> norm: array<f32>;
+@group(0) @binding(3) var<storage, read> z: array<u32>;
+@group(0) @binding(4) var<storage, read> p: array<u32>;
+@group(0) @binding(5) var<storage, read> dy: array<u32>;
+@group(0) @binding(6) var<storage, read> coefficients: array<f32>;
+@group(0) @binding(7) var<storage, read_write> parts: array<f32>;
+
+var<workgroup> held: array<f16, HELD * HEIGHT>;
+var<workgroup> panel: array<f16, DEPTH * WIDTH>;
+var<workgroup> tile: array<f32, TAPS * HEIGHT * WIDTH>; // [tap, i, o]
+
+// Sample s of a clip; two to a word, the earlier in the low half; outside the clip 0.
+fn sample(clip: u32, s: i32) -> f32 {
+    if s < 0 || s >= i32(SAMPLES) {
+        return 0.0;
+    }
+    let at = clip * WAVE_STRIDE + u32(s);
+    let word = bitcast<i32>(source[SOURCE_AT + at / 2u]);
+    return f32(extractBits(word, 16u * (at & 1u), 16u)) * (1.0 / 32768.0);
+}
+
+// Channel c of a stored value, from its word.
+fn stored(word: u32, c: u32) -> f32 {
+    if HALF == 1u {
+        return unpack2x16float(word >> (16u * (c & 1u))).x;
+    }
+    return bitcast<f32>(word);
+}
+
+// What the layer below gives at position j, before its batch norm.
+fn below(clip: u32, j: u32, i: u32) -> f32 {
+    if SOURCE == 2u {
+        return stored(source[SOURCE_AT + (clip * INPUT + j) * CIN_WORDS + (i >> HALF)], i);
+    }
+    var z = 0.0;
+    for (var k = 0u; k < FIRST_TAPS; k++) {
+        z += sample(clip, i32(j * FIRST_STRIDE + k) - i32(FIRST_PAD)) * first_weights[k * CIN + i];
+    }
+    return z;
+}
+
+// a: max(scale·(below − mean) + beta, 0), and 0 in the padding; or tap i of the patch that begins at sample j.
+fn input(clip: u32, j: i32, i: u32) -> f32 {
+    if SOURCE == 0u {
+        return sample(clip, j + i32(i));
+    }
+    if j < 0 || j >= i32(INPUT) {
+        return 0.0;
+    }
+    return max(norm[i] * (below(clip, u32(j), i) - norm[2u * CIN + i]) + norm[CIN + i], 0.0);
+}
+
+// dz = c0 + c1·(z − mean), and s·dy more at the first position of a window whose z is the window's p.
+fn dz(clip: u32, l: u32, o: u32) -> f32 {
+    let column = Z_AT + clip * LENGTH * COUT_WORDS + (o >> HALF);
+    let value = stored(z[column + l * COUT_WORDS], o);
+    let rest = coefficients[COUT + o] + coefficients[2u * COUT + o] * (value - coefficients[3u * COUT + o]);
+    let window = (l + LEFT) / POOL;
+    if window >= WINDOWS {
+        return rest;
+    }
+    let at = (clip * WINDOWS + window) * COUT_WORDS + (o >> HALF);
+    if POOL > 1u {
+        let pooled = stored(p[P_AT + at], o);
+        if value != pooled {
+            return rest;
+        }
+        for (var earlier = max(window * POOL, LEFT) - LEFT; earlier < l; earlier++) {
+            if stored(z[column + earlier * COUT_WORDS], o) == pooled {
+                return rest;
+            }
+        }
+    }
+    return rest + coefficients[o] * stored(dy[DY_AT + at], o);
+}
+
+fn fill_held(clip: u32, begin: u32, band: u32, local: u32) {
+    for (var n = local; n < HELD * HEIGHT; n += THREADS) {
+        let i = band * HEIGHT + n % HEIGHT;
+        var a = 0.0;
+        if i < CIN {
+            a = input(clip, i32(begin + n / HEIGHT) - i32(PAD), i);
+        }
+        held[n] = f16(a);
+    }
+}
+
+// Positions past the segment's end are 0.
+fn fill_panel(clip: u32, begin: u32, end: u32, block: u32, local: u32) {
+    for (var n = local; n < DEPTH * WIDTH; n += THREADS) {
+        let l = begin + n / WIDTH;
+        let o = block * WIDTH + n % WIDTH;
+        var gradient = 0.0;
+        if l < end && o < COUT {
+            gradient = dz(clip, l, o);
+        }
+        panel[n] = f16(gradient);
+    }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroups: u32,
+) {
+    let job = group.x + group.y * GRID;
+    let clip = group.z;
+    let segment = job / (BANDS * BLOCKS);
+    let band = job / BLOCKS % BANDS;
+    let block = job % BLOCKS;
+    if segment >= SEGMENTS {
+        return;
+    }
+    let end = min((segment + 1u) * SEGMENT, LENGTH);
+
+    // As many turns for every subgroup, since they wait for each other.
+    for (var turn = 0u; turn < STRIPS; turn += subgroups) {
+        // Subgroups too many do the last strip again: matrices are multiplied where all threads go the same way.
+        let strip = min(turn + subgroup, STRIPS - 1u);
+        let row = strip / PAIRS * SIZE;
+        let column = strip % PAIRS * 2u * SIZE;
+        var left = coop_mat16x16<f32, C>();
+        var right = coop_mat16x16<f32, C>();
+        for (var begin = segment * SEGMENT; begin < end; begin += DEPTH) {
+            workgroupBarrier();
+            fill_held(clip, begin, band, local);
+            fill_panel(clip, begin, end, block, local);
+            workgroupBarrier();
+            let tap = row / HEIGHT;
+            for (var d = 0u; d < DEPTH; d += SIZE) {
+                let a = coopLoad<coop_mat16x16<f16, A>>(&held[(d + tap) * HEIGHT + row % HEIGHT], HEIGHT);
+                let b = coopLoadT<coop_mat16x16<f16, B>>(&panel[d * WIDTH + column], WIDTH);
+                let beside = coopLoadT<coop_mat16x16<f16, B>>(&panel[d * WIDTH + column + SIZE], WIDTH);
+                left = coopMultiplyAdd(a, b, left);
+                right = coopMultiplyAdd(a, beside, right);
+            }
+        }
+        coopStoreT(left, &tile[row * WIDTH + column], WIDTH);
+        coopStoreT(right, &tile[row * WIDTH + column + SIZE], WIDTH);
+    }
+    workgroupBarrier();
+
+    for (var n = local; n < TAPS * HEIGHT * WIDTH; n += THREADS) {
+        let i = band * HEIGHT + n / WIDTH % HEIGHT;
+        let o = block * WIDTH + n % WIDTH;
+        if i < CIN && o < COUT {
+            let weight = (n / WIDTH / HEIGHT * CIN + i) * COUT + o;
+            parts[PARTS_AT + (clip * SEGMENTS + segment) * TAPS * CIN * COUT + weight] = tile[n];
+        }
+    }
+}
