@@ -154,7 +154,7 @@ fn kernels(choice: &Choice) -> Vec<Arc<dyn Kernel>> {
 #[test]
 fn every_dispatch_fits_its_shader_within_webgpus_limits() {
     let mut seen = BTreeSet::new();
-    for family in [Family::Plain, Family::Tiled] {
+    for family in [Family::Plain, Family::Tiled, Family::Registers, Family::Winograd] {
         for kernel in kernels(&Choice::gpu(family)) {
             let dispatches = kernel.dispatches(&Limits::WEBGPU);
             assert!(!dispatches.is_empty(), "{kernel:?}");
@@ -173,8 +173,8 @@ fn every_dispatch_fits_its_shader_within_webgpus_limits() {
 /// The same of everything that tuning tries.
 #[test]
 fn every_candidate_fits_its_shader_within_webgpus_limits() {
-    for room in ROOMS {
-        for candidate in candidates::of(room) {
+    for (room, software) in ROOMS.into_iter().flat_map(|room| [(room, true), (room, false)]) {
+        for candidate in candidates::of(room, software) {
             let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
             let kernels: Vec<Box<dyn Kernel>> = match room {
                 "conv_forward" => ConvForward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),

@@ -63,7 +63,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         // What was tuned is a third one.
         (Device::Gpu(_), None) => {
-            let families = [Family::Plain, Family::Tiled].map(Choice::gpu);
+            let families = [Family::Plain, Family::Tiled, Family::Registers, Family::Winograd].map(Choice::gpu);
             let tuned = Some(choice).filter(|c| !families.contains(c));
             families.into_iter().chain(tuned).collect()
         }

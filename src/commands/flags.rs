@@ -72,6 +72,8 @@ impl PrecisionName {
 pub enum FamilyName {
     Plain,
     Tiled,
+    Registers,
+    Winograd,
     Avx512bf16,
     Avx512,
     Avx2,
@@ -134,6 +136,8 @@ impl DeviceFlags {
         let choice = match name {
             FamilyName::Plain => Choice::gpu(Family::Plain),
             FamilyName::Tiled => Choice::gpu(Family::Tiled),
+            FamilyName::Registers => Choice::gpu(Family::Registers),
+            FamilyName::Winograd => Choice::gpu(Family::Winograd),
             FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16),
             FamilyName::Avx512 => Choice::native(Isa::Avx512),
             FamilyName::Avx2 => Choice::native(Isa::Avx2),
@@ -142,7 +146,7 @@ impl DeviceFlags {
         };
         if choice.is_native() != matches!(device, Device::Cpu) {
             return Err(Error::usage("--family", format!("{} is not a family of {}", describe(&choice), device.name()))
-                .help("plain and tiled are a GPU's; avx512, avx2, neon and portable the CPU's."));
+                .help("plain, tiled, registers and winograd are a GPU's; avx512, avx2, neon and portable the CPU's."));
         }
         if let Family::Native(isa) = choice.family
             && !Isa::available_in(precision).contains(&isa)
@@ -173,6 +177,8 @@ pub fn describe(choice: &Choice) -> &'static str {
         Family::Native(Isa::Portable) => "portable",
         Family::Plain => "plain shaders",
         Family::Tiled => "tiled shaders",
+        Family::Registers => "register shaders",
+        Family::Winograd => "winograd shaders",
     }
 }
 

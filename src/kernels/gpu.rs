@@ -56,9 +56,9 @@ pub struct Dispatch {
 }
 
 /// The shader of a kernel in a family: `NAME` or `NAME.tiled`; kernels without a tiled shader
-/// use the plain one in both.
+/// use the plain one in both. What is no convolution has no other families: theirs take the tiled one.
 pub fn shader_name(plain: &'static str, tiled: &'static str, family: &Family) -> &'static str {
-    if *family == Family::Tiled { tiled } else { plain }
+    if *family == Family::Plain { plain } else { tiled }
 }
 
 /// A grid of `groups` workgroups that stays within the limit of each dimension: `[x, y, 1]` with

@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod loss;
 pub mod pack_weights;
 pub mod pooling;
+pub mod prepared;
 pub mod products;
 pub mod reader;
 pub mod reference;
@@ -111,6 +112,10 @@ pub enum Family {
     Plain,
     /// WGSL, tiles in registers and workgroup memory.
     Tiled,
+    /// WGSL, larger tiles in registers alone.
+    Registers,
+    /// WGSL, F(3,3): five products where the definition has nine, in registers ([`winograd`]).
+    Winograd,
 }
 
 /// What z, p and dy are stored as, and what wide layers multiply (`algebra.md`, 2 and 5). Statistics, weights, their
@@ -196,7 +201,7 @@ impl Choice {
     pub fn isa(&self) -> Isa {
         match self.family {
             Family::Native(isa) => isa,
-            Family::Plain | Family::Tiled => Isa::Portable,
+            _ => Isa::Portable,
         }
     }
 

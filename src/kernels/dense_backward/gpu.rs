@@ -28,7 +28,7 @@ pub fn dispatches(kernel: &DenseBackward, limits: &Limits) -> Vec<Dispatch> {
 
     let mut constants = shape.to_vec();
     constants.push(("POSITIONS", count(kernel.positions)));
-    let workgroups = if kernel.choice.family == Family::Tiled {
+    let workgroups = if kernel.choice.family != Family::Plain {
         constants.push(("T", count(TILE)));
         [kernel.channels.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
     } else {

@@ -16,7 +16,7 @@ pub fn dispatches(kernel: &DenseForward, limits: &Limits) -> Vec<Dispatch> {
         ("OUTPUTS", count(kernel.outputs)),
         ("MASKED", Value::U32(u32::from(kernel.masked))),
     ];
-    let workgroups = if kernel.choice.family == Family::Tiled {
+    let workgroups = if kernel.choice.family != Family::Plain {
         constants.push(("T", count(TILE)));
         [kernel.outputs.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
     } else {
