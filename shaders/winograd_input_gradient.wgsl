@@ -19,7 +19,6 @@ const PARTIALS_AT: u32 = 0u;
 const SUMS: u32 = 2u; // 2 of a stored p, FIRST_TAPS + 1 of layer 1
 const BEFORE: u32 = 1u; // inputs of tile 0 before position 0
 const TILES: u32 = 3u; // tiles a clip
-const ROWS: u32 = 3u; // rows of `products`, TILES or more
 const SPAN: u32 = 8u;
 const GRID: u32 = 1u;
 
@@ -49,12 +48,12 @@ fn inputs(clip: u32, tile: u32, quad: u32) -> array<vec4<f32>, 5> {
     if tile >= TILES {
         return array<vec4<f32>, 5>();
     }
-    let at = (5u * clip * ROWS + tile) * FOURS + quad;
+    let at = (5u * clip * TILES + tile) * FOURS + quad;
     let v0 = products[at];
-    let v1 = products[at + ROWS * FOURS];
-    let v2 = products[at + 2u * ROWS * FOURS];
-    let v3 = products[at + 3u * ROWS * FOURS];
-    let v4 = products[at + 4u * ROWS * FOURS];
+    let v1 = products[at + TILES * FOURS];
+    let v2 = products[at + 2u * TILES * FOURS];
+    let v3 = products[at + 3u * TILES * FOURS];
+    let v4 = products[at + 4u * TILES * FOURS];
     return array<vec4<f32>, 5>(
         v0,
         ((v1 - 2.0 / 3.0 * v2) - (v3 - v4)) - 0.5 * v0,

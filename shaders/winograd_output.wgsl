@@ -15,7 +15,6 @@ const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
 const PARTIALS_AT: u32 = 0u;
 const TILES: u32 = 3u; // tiles a clip
-const ROWS: u32 = 3u; // rows of `products`, TILES or more
 const SPAN: u32 = 16u;
 const GRID: u32 = 1u;
 
@@ -46,12 +45,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var mean = vec4<f32>();
     var deviation = vec4<f32>();
     for (var tile = block * SPAN; tile < min((block + 1u) * SPAN, TILES); tile++) {
-        let at = (5u * clip * ROWS + tile) * FOURS + quad;
+        let at = (5u * clip * TILES + tile) * FOURS + quad;
         let m0 = products[at];
-        let m1 = products[at + ROWS * FOURS];
-        let m2 = products[at + 2u * ROWS * FOURS];
-        let m3 = products[at + 3u * ROWS * FOURS];
-        let m4 = products[at + 4u * ROWS * FOURS];
+        let m1 = products[at + TILES * FOURS];
+        let m2 = products[at + 2u * TILES * FOURS];
+        let m3 = products[at + 3u * TILES * FOURS];
+        let m4 = products[at + 4u * TILES * FOURS];
         let sum = m1 + m2;
         var outputs = array<vec4<f32>, 3>((m0 + m3) + sum, 2.0 * m3 + (m1 - m2), 4.0 * m3 + (sum + m4));
         let begin = i32(3u * tile) - i32(LEFT);

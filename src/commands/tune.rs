@@ -23,7 +23,7 @@ const FIRST_RUN: f64 = 10.0;
 /// Find the tile sizes that are fastest on this GPU, and keep them for later runs
 ///
 /// Times candidates at the network's own shapes (on software Vulkan at its small ones), checks what is
-/// faster against the reference, and keeps the winners in a file, by adapter, driver and shaders. Later
+/// faster against the reference and in a whole step, and keeps the winners in a file, by adapter, driver and shaders. Later
 /// runs take them unless --family or --no-tune says otherwise; a run that is resumed keeps its own.
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -116,15 +116,21 @@ impl Tiles {
         (conv.length() + conv.windows.left).div_ceil(OUTPUTS)
     }
 
-    /// A scratch tensor of them.
-    pub fn tensor(&self, name: &'static str, channels: usize, clips: usize) -> Operand {
+    /// A scratch tensor of what is multiplied.
+    pub fn factors(&self, name: &'static str, channels: usize, clips: usize) -> Operand {
         scratch(name, &[PRODUCTS, self.rows, channels], clips)
+    }
+
+    /// A scratch tensor of the products.
+    pub fn products(&self, name: &'static str, channels: usize, clips: usize) -> Operand {
+        scratch(name, &[PRODUCTS, self.count, channels], clips)
     }
 
     /// Makes the tiles of what a convolution reads, from its rows.
     pub fn input(&self, part: &Part, conv: &Conv, rows: usize, [from, to]: [usize; 2]) -> Dispatch {
         let bound = [Bind::Held(from), Bind::Made(to)];
-        let all = self.constants(&[("CIN", conv.cin), ("HELD", rows), ("SPAN", SPAN)]);
+        let sizes = [("ROWS", self.rows), ("CIN", conv.cin), ("HELD", rows), ("SPAN", SPAN)];
+        let all = self.constants(&sizes);
         part.dispatch("winograd_input", &all, &bound, self.groups(SPAN, conv.cin))
     }
 
@@ -132,9 +138,10 @@ impl Tiles {
     pub fn gradient(&self, part: &Part, conv: &Conv, rows: usize, [from, to]: [usize; 2]) -> Dispatch {
         let bound = [Bind::Held(from), Bind::Made(to)];
         let (left, before) = (conv.windows.left, shift(conv));
-        let sizes =
-            [("COUT", conv.cout), ("LENGTH", conv.length()), ("LEFT", left), ("BEFORE", before), ("HELD", rows), ("SPAN", SPAN)];
-        part.dispatch("winograd_output_gradient", &self.constants(&sizes), &bound, self.groups(SPAN, conv.cout))
+        let places = [("LENGTH", conv.length()), ("LEFT", left), ("BEFORE", before), ("HELD", rows)];
+        let mut all = self.constants(&[("ROWS", self.rows), ("COUT", conv.cout), ("SPAN", SPAN)]);
+        all.extend(numbers(&places));
+        part.dispatch("winograd_output_gradient", &all, &bound, self.groups(SPAN, conv.cout))
     }
 
     /// Multiplies tiles, `reduced` channels, with transformed weights: `given` channels.
@@ -166,7 +173,7 @@ impl Tiles {
 
     /// Constants of a shader that goes over tiles.
     pub fn constants(&self, more: &[(&'static str, usize)]) -> Vec<(&'static str, Value)> {
-        numbers(&[("TILES", self.count), ("ROWS", self.rows)]).chain(numbers(more)).collect()
+        numbers(&[("TILES", self.count)]).chain(numbers(more)).collect()
     }
 
     fn groups(&self, span: usize, channels: usize) -> usize {

@@ -293,9 +293,9 @@ pub fn scratch(kernel: &ConvBackward) -> Vec<Operand> {
     let mut all = Vec::new();
     all.extend(ways.weights_prepared().then(|| rows(ACTIVATIONS, ways.activation_rows(conv), conv.cin)));
     all.extend((ways.weights_prepared() || ways.input_prepared()).then(|| rows(GRADIENTS, ways.gradient_rows(conv), conv.cout)));
-    all.extend(by_weights.then(|| tiles.tensor(INPUT_TILES, conv.cin, conv.clips)));
-    all.extend((by_weights || by_input).then(|| tiles.tensor(GRADIENT_TILES, conv.cout, conv.clips)));
-    all.extend(by_input.then(|| tiles.tensor(PRODUCTS_OF_TILES, conv.cin, conv.clips)));
+    all.extend(by_weights.then(|| tiles.factors(INPUT_TILES, conv.cin, conv.clips)));
+    all.extend((by_weights || by_input).then(|| tiles.factors(GRADIENT_TILES, conv.cout, conv.clips)));
+    all.extend(by_input.then(|| tiles.products(PRODUCTS_OF_TILES, conv.cin, conv.clips)));
     all
 }
 

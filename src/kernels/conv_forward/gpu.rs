@@ -135,9 +135,11 @@ pub fn scratch(kernel: &ConvForward) -> Vec<Operand> {
         Tiling::Registers(sizes) => vec![activations(held(kernel, &sizes))],
         Tiling::Winograd(sizes) => {
             let tiles = Tiles::of(conv, &[sizes]);
-            let (inputs, products) = (("input tiles", conv.cin), ("products", conv.cout));
-            let tensor = |(name, channels)| tiles.tensor(name, channels, conv.clips);
-            vec![activations(prepared::input_rows(conv, OUTPUTS * tiles.count)), tensor(inputs), tensor(products)]
+            vec![
+                activations(prepared::input_rows(conv, OUTPUTS * tiles.count)),
+                tiles.factors("input tiles", conv.cin, conv.clips),
+                tiles.products("products", conv.cout, conv.clips),
+            ]
         }
         _ => vec![],
     }

@@ -55,9 +55,9 @@ pub fn of(room: &str, software: bool) -> Vec<Candidate> {
 /// less; on a GPU more than some thirty fours leave no room for other threads.
 fn registers(room: &str, software: bool) -> Vec<Candidate> {
     let sizes: &[[u32; 2]] = match (room, software) {
-        ("conv_weight_gradient", true) => &[[4, 4], [8, 4], [6, 4], [3, 4], [4, 8]],
+        ("conv_weight_gradient", true) => &[[8, 4], [3, 4], [6, 4]],
         ("conv_weight_gradient", false) => &[[2, 2], [2, 4], [1, 4], [4, 2], [3, 3]],
-        (_, true) => &[[18, 4], [24, 4], [12, 4], [18, 6], [15, 8]],
+        (_, true) => &[[12, 4], [9, 4], [24, 4], [18, 4]],
         (_, false) => &[[6, 4], [9, 4], [9, 2], [12, 2], [6, 2]],
     };
     let candidate = |family: &Family, &[rows, quads]: &[u32; 2]| Candidate {
