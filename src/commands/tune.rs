@@ -108,7 +108,12 @@ fn tuned(gpu: &Gpu, network: &Network, batch: usize, seconds: f64, tell: &mut dy
         alone: &|kernel, inputs| gpu::run_alone(gpu, kernel, inputs),
         software: gpu.is_software(),
     };
-    let problem = Problem { network, batch, budget: Duration::from_secs_f64(seconds), candidates: &|room| candidates::of(room, gpu.is_software()) };
+    let problem = Problem {
+        network,
+        batch,
+        budget: Duration::from_secs_f64(seconds),
+        candidates: &|room| candidates::of(room, gpu.is_software()),
+    };
     let mut told = Ok(());
     let choice = tune::tune(&rig, &problem, &mut |event| {
         if told.is_ok() {

@@ -83,13 +83,7 @@ pub struct Part<'a> {
 
 impl Part<'_> {
     /// One shader over these clips: `groups` workgroups a clip in x and y (the constant GRID is x), clips in z.
-    pub fn dispatch(
-        &self,
-        shader: &'static str,
-        constants: &[(&'static str, Value)],
-        binds: &[Bind],
-        groups: usize,
-    ) -> Dispatch {
+    pub fn dispatch(&self, shader: &'static str, constants: &[(&'static str, Value)], binds: &[Bind], groups: usize) -> Dispatch {
         let [x, y, _] = grid(groups, self.limits);
         let mut constants = constants.to_vec();
         constants.push(("GRID", Value::U32(x)));

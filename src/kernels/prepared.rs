@@ -153,15 +153,10 @@ impl Tiles {
         [from, weights, to]: [usize; 3],
     ) -> Dispatch {
         // The five products are clips of one tap, without a pool, that take five sets of weights in turn.
-        let bound = [
-            Bind::Held(from),
-            Bind::Whole(weights),
-            Bind::Unused(weights),
-            Bind::Made(to),
-            Bind::Unused(to),
-            Bind::Unused(to),
-        ];
-        let shape = [("LENGTH", self.count), ("POOL", 1), ("LEFT", 0), ("WINDOWS", self.count), ("CIN", reduced), ("COUT", given)];
+        let bound =
+            [Bind::Held(from), Bind::Whole(weights), Bind::Unused(weights), Bind::Made(to), Bind::Unused(to), Bind::Unused(to)];
+        let shape =
+            [("LENGTH", self.count), ("POOL", 1), ("LEFT", 0), ("WINDOWS", self.count), ("CIN", reduced), ("COUT", given)];
         let flags = [("WRITE_Z", 1), ("WRITE_P", 0), ("STATISTICS", 0), ("TAPS", 1), ("SETS", PRODUCTS), ("HELD", self.rows)];
         let mut all: Vec<_> = numbers(&shape).chain(numbers(&flags)).collect();
         all.extend(sizes.constants());
@@ -190,8 +185,7 @@ pub fn scratch(name: &'static str, shape: &[usize], clips: usize) -> Operand {
 
 /// Of a convolution's constants those of its source.
 pub fn reading(all: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
-    const OF_SOURCE: [&str; 8] =
-        ["SOURCE", "INPUT", "CIN", "SAMPLES", "WAVE_STRIDE", "FIRST_TAPS", "FIRST_STRIDE", "FIRST_PAD"];
+    const OF_SOURCE: [&str; 8] = ["SOURCE", "INPUT", "CIN", "SAMPLES", "WAVE_STRIDE", "FIRST_TAPS", "FIRST_STRIDE", "FIRST_PAD"];
     only(all, &OF_SOURCE)
 }
 

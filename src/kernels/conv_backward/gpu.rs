@@ -37,7 +37,6 @@ fn reads(kernel: &ConvBackward) -> Vec<Bind> {
     all
 }
 
-
 /// Positions a part of the weights' gradient: a clip cut evenly into segments of at most 2048, beyond
 /// which f32 sums lose more than their order does.
 fn segment(kernel: &ConvBackward) -> usize {

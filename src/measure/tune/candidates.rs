@@ -111,7 +111,11 @@ mod tests {
                 let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
                 choice.check().unwrap_or_else(|e| panic!("{room} {candidate:?}: {e}"));
                 assert!(choice.tiles.keys().chain(choice.rooms.keys()).all(|name| name.starts_with(room)));
-                assert_eq!(of(room, software)[0].put(room, &choice), Choice::gpu(Family::Tiled), "the first is what stands untuned");
+                assert_eq!(
+                    of(room, software)[0].put(room, &choice),
+                    Choice::gpu(Family::Tiled),
+                    "the first is what stands untuned"
+                );
             }
         }
     }

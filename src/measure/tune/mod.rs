@@ -23,7 +23,7 @@ const GAIN: f64 = 0.97;
 /// How many of the fastest get those turns.
 const FINALISTS: usize = 3;
 /// Operations of a call that software Vulkan takes no longer than some tenths of a second for.
-const SOFTWARE_FLOPS: u64 = 700_000_000;
+const SOFTWARE_FLOPS: u64 = 250_000_000;
 
 /// The device that is tuned.
 pub struct Rig<'a> {

@@ -82,7 +82,7 @@ impl Trial {
     pub fn in_turn(&mut self, other: &mut Trial) -> Result<Vec<[f64; 2]>> {
         const ENOUGH: Duration = Duration::from_millis(150);
         // The processor's time tells with fewer.
-        let fewest = if self.processor { FEWEST_TURNS / 2 + 1 } else { FEWEST_TURNS };
+        let fewest = if self.processor { FEWEST_TURNS / 2 } else { FEWEST_TURNS };
         let (begin, mut turns) = (Instant::now(), Vec::new());
         while turns.len() < fewest || (turns.len() < MOST_TURNS && begin.elapsed() < ENOUGH) {
             // Who goes first alternates.
