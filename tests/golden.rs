@@ -385,3 +385,13 @@ fn vulkan_with_plain_shaders() {
 fn vulkan_with_tiled_shaders() {
     on_vulkan(Family::Tiled);
 }
+
+#[test]
+fn vulkan_with_register_shaders() {
+    on_vulkan(Family::Registers);
+}
+
+#[test]
+fn vulkan_with_winograd_shaders() {
+    on_vulkan(Family::Winograd);
+}

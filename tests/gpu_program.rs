@@ -126,7 +126,7 @@ fn two_steps(gpu: &Gpu, family: Family) -> (Vec<Vec<u8>>, usize, Vec<f64>) {
 #[test]
 fn a_step_gives_the_same_bits_again_checked_or_not_timed_or_not() {
     let gpu = gpu();
-    for family in [Family::Plain, Family::Tiled] {
+    for family in [Family::Plain, Family::Tiled, Family::Registers, Family::Winograd] {
         let (first, calls, timings) = two_steps(&gpu, family.clone());
         assert!(first[0] != first[1], "the losses of two steps differ");
         assert!(timings.is_empty(), "timing was not asked for");

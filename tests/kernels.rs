@@ -1,5 +1,5 @@
 //! Every kernel's cases against the reference in f64, on the CPU with every instruction set that
-//! this machine has, and on Vulkan in both families. Without any Vulkan adapter it fails: software
+//! this machine has, and on Vulkan in every family. Without any Vulkan adapter it fails: software
 //! Vulkan is enough.
 
 use std::collections::BTreeSet;
@@ -117,4 +117,14 @@ fn on_vulkan_with_tiled_shaders() {
 #[test]
 fn on_vulkan_in_mixed_precision() {
     on_vulkan(Choice { loss_scale: Some(1 << 10), ..Choice::gpu(Family::Tiled).in_precision(Precision::Mixed) });
+}
+
+#[test]
+fn on_vulkan_with_register_shaders() {
+    on_vulkan(Family::Registers);
+}
+
+#[test]
+fn on_vulkan_with_winograd_shaders() {
+    on_vulkan(Family::Winograd);
 }

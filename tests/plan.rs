@@ -7,7 +7,14 @@ use tagwalk::network::family;
 use tagwalk::plan::memory::{block, lifetimes, slots};
 use tagwalk::plan::{self, Plan, Run, Settings};
 
-const CHOICES: [Family; 4] = [Family::Native(Isa::Avx512), Family::Native(Isa::Portable), Family::Plain, Family::Tiled];
+const CHOICES: [Family; 6] = [
+    Family::Native(Isa::Avx512),
+    Family::Native(Isa::Portable),
+    Family::Plain,
+    Family::Tiled,
+    Family::Registers,
+    Family::Winograd,
+];
 
 fn training(name: &str, batch: usize, family: &Family) -> Plan {
     let choice = match family {

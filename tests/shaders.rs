@@ -170,8 +170,8 @@ fn every_dispatch_fits_its_shader_within_webgpus_limits() {
     let mut seen = BTreeSet::new();
     let mixed = |family| Choice::gpu(family).in_precision(Precision::Mixed);
     let cooperative = [8, 16].map(|size| mixed(Family::Cooperative(size)));
-    let tiled = [Choice::gpu(Family::Plain), Choice::gpu(Family::Tiled), mixed(Family::Tiled)];
-    for choice in tiled.into_iter().chain(cooperative) {
+    let f32s = [Family::Plain, Family::Tiled, Family::Registers, Family::Winograd].map(Choice::gpu);
+    for choice in f32s.into_iter().chain([mixed(Family::Tiled)]).chain(cooperative) {
         for kernel in kernels(&choice) {
             let dispatches = kernel.dispatches(&Limits::WEBGPU);
             assert!(!dispatches.is_empty(), "{kernel:?}");
@@ -190,8 +190,8 @@ fn every_dispatch_fits_its_shader_within_webgpus_limits() {
 /// The same of everything that tuning tries.
 #[test]
 fn every_candidate_fits_its_shader_within_webgpus_limits() {
-    for room in ROOMS {
-        for candidate in candidates::of(room) {
+    for (room, software) in ROOMS.into_iter().flat_map(|room| [(room, true), (room, false)]) {
+        for candidate in candidates::of(room, software) {
             let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
             let kernels: Vec<Box<dyn Kernel>> = match room {
                 "conv_forward" => ConvForward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),

@@ -74,7 +74,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         // What was tuned is a third one.
         (Device::Gpu(gpu), None) => {
             let families = match precision {
-                Precision::F32 => vec![Family::Plain, Family::Tiled],
+                Precision::F32 => vec![Family::Plain, Family::Tiled, Family::Registers, Family::Winograd],
                 Precision::Mixed => {
                     let matrices = gpu.matrices().iter().map(|&size| Family::Cooperative(size));
                     std::iter::once(Family::Tiled).chain(matrices).collect()

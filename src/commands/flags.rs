@@ -73,6 +73,8 @@ impl PrecisionName {
 pub enum FamilyName {
     Plain,
     Tiled,
+    Registers,
+    Winograd,
     Cooperative,
     Avx512bf16,
     Avx512,
@@ -139,6 +141,8 @@ impl DeviceFlags {
         let choice = match name {
             FamilyName::Plain => Choice::gpu(Family::Plain),
             FamilyName::Tiled => Choice::gpu(Family::Tiled),
+            FamilyName::Registers => Choice::gpu(Family::Registers),
+            FamilyName::Winograd => Choice::gpu(Family::Winograd),
             FamilyName::Cooperative => {
                 let Device::Gpu(gpu) = device else {
                     return Err(Error::usage("--family", "cooperative is a GPU's").help("Take --device gpu as well."));
@@ -157,7 +161,7 @@ impl DeviceFlags {
         };
         if choice.is_native() != matches!(device, Device::Cpu) {
             return Err(Error::usage("--family", format!("{} is not a family of {}", describe(&choice), device.name()))
-                .help("plain, tiled and cooperative are a GPU's; avx512, avx2, neon and portable the CPU's."));
+                .help("plain, tiled, registers, winograd and cooperative are a GPU's; avx512, avx2, neon and portable the CPU's."));
         }
         if let Family::Native(isa) = choice.family
             && !Isa::available_in(precision).contains(&isa)
@@ -192,6 +196,8 @@ pub fn describe(choice: &Choice) -> &'static str {
         Family::Native(Isa::Portable) => "portable",
         Family::Plain => "plain shaders",
         Family::Tiled => "tiled shaders",
+        Family::Registers => "register shaders",
+        Family::Winograd => "winograd shaders",
         Family::Cooperative(_) => "cooperative matrices",
     }
 }

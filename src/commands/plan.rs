@@ -136,6 +136,8 @@ fn choose(flags: &DeviceFlags) -> Result<(Option<Device>, Choice)> {
         match flags.family {
             Some(FamilyName::Plain) => return Ok((None, Choice::gpu(Family::Plain))),
             Some(FamilyName::Tiled) => return Ok((None, Choice::gpu(Family::Tiled))),
+            Some(FamilyName::Registers) => return Ok((None, Choice::gpu(Family::Registers))),
+            Some(FamilyName::Winograd) => return Ok((None, Choice::gpu(Family::Winograd))),
             _ => {}
         }
     }

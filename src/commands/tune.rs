@@ -23,7 +23,7 @@ const FIRST_RUN: f64 = 10.0;
 /// Find the tile sizes that are fastest on this GPU, and keep them for later runs
 ///
 /// Times candidates at the network's own shapes (on software Vulkan at its small ones), checks what is
-/// faster against the reference, and keeps the winners in a file, by adapter, driver and shaders. Later
+/// faster against the reference and in a whole step, and keeps the winners in a file, by adapter, driver and shaders. Later
 /// runs take them unless --family or --no-tune says otherwise; a run that is resumed keeps its own.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -118,7 +118,7 @@ fn tuned(
         software: gpu.is_software(),
     };
     let candidates = |room: &str| match precision {
-        Precision::F32 => candidates::of(room),
+        Precision::F32 => candidates::of(room, gpu.is_software()),
         Precision::Mixed => candidates::mixed(room, gpu.matrices()),
     };
     let problem = Problem { network, batch, budget: Duration::from_secs_f64(seconds), candidates: &candidates };

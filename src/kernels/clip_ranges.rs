@@ -17,6 +17,10 @@ pub enum Bind {
     /// A binding that the shader declares and does not touch in this shape: the beginning of any
     /// operand of the same access.
     Unused(usize),
+    /// The first clips of a scratch tensor, as many as the range has: written.
+    Made(usize),
+    /// The same, read.
+    Held(usize),
 }
 
 /// Ranges of `units` (clips, parts) such that for each tensor, given its bytes a unit, a range fits
@@ -64,27 +68,47 @@ pub fn dispatches(
         .iter()
         .filter_map(|b| if let Bind::Clips(operand, _) = b { Some((operands[*operand].bytes() / clips) as u64) } else { None })
         .collect();
-    let [x, y, _] = grid(groups, limits);
-    let one = |range: Range<usize>| {
+    let one = |range| Part { clips, range, operands, limits }.dispatch(shader, constants, binds, groups);
+    ranges(&sizes, clips, limits).into_iter().map(one).collect()
+}
+
+/// A range of the clips of a call.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    pub clips: usize,
+    pub range: Range<usize>,
+    pub operands: &'a [Operand],
+    pub limits: &'a Limits,
+}
+
+impl Part<'_> {
+    /// One shader over these clips: `groups` workgroups a clip in x and y (the constant GRID is x), clips in z.
+    pub fn dispatch(&self, shader: &'static str, constants: &[(&'static str, Value)], binds: &[Bind], groups: usize) -> Dispatch {
+        let [x, y, _] = grid(groups, self.limits);
         let mut constants = constants.to_vec();
         constants.push(("GRID", Value::U32(x)));
         let bind = |b: &Bind| match *b {
-            Bind::Whole(operand) => super::gpu::whole(operands, operand),
+            Bind::Whole(operand) => super::gpu::whole(self.operands, operand),
             Bind::Clips(operand, name) => {
-                let (binding, before) = binding(operands, operand, clips, &range, limits);
+                let (binding, before) = binding(self.operands, operand, self.clips, &self.range, self.limits);
                 constants.push((name, Value::U32(before)));
                 binding
             }
             Bind::Unused(operand) => {
-                let of = &operands[operand];
+                let of = &self.operands[operand];
                 let access = if of.access == Access::Read { Access::Read } else { Access::Update };
                 Binding { operand, offset: 0, length: of.bytes().min(256) as u64, access }
             }
+            Bind::Made(operand) | Bind::Held(operand) => {
+                let of = &self.operands[operand];
+                let length = (of.bytes() / of.shape[0] * self.range.len()) as u64;
+                let access = if let Bind::Held(_) = b { Access::Read } else { Access::Write };
+                Binding { operand, offset: 0, length, access }
+            }
         };
         let bindings = binds.iter().map(bind).collect();
-        Dispatch { shader, entry: "main", constants, bindings, workgroups: [x, y, range.len() as u32] }
-    };
-    ranges(&sizes, clips, limits).into_iter().map(one).collect()
+        Dispatch { shader, entry: "main", constants, bindings, workgroups: [x, y, self.range.len() as u32] }
+    }
 }
 
 #[cfg(test)]

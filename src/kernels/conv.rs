@@ -186,6 +186,13 @@ pub fn cases() -> Vec<Case> {
         (1, 60, [3, 5], [9, 4, 3, 5], (3, Ceil)),
         (2, 31, [5, 5], [9, 1, 4, 4], (3, Valid)),
         (2, 33, [6, 6], [3, 1, 0, 0], (3, Same)),
+        // Fours of channels, narrow and wide, begun and cut short in every way.
+        (3, 29, [36, 32], [3, 1, 1, 1], (3, Same)),
+        (2, 31, [32, 36], [3, 1, 1, 1], (3, Ceil)),
+        (2, 30, [32, 32], [3, 1, 0, 0], (1, Valid)),
+        (1, 20, [32, 40], [3, 1, 2, 0], (3, Same)),
+        (2, 50, [8, 12], [5, 1, 2, 2], (5, Same)),
+        (2, 19, [20, 4], [2, 1, 0, 1], (2, Same)),
     ];
     let mut all: Vec<Case> = Vec::new();
     all.extend(
@@ -219,6 +226,8 @@ pub fn cases() -> Vec<Case> {
         (1, 120, [9, 9, 0, 0], [5, 6], [3, 1, 1, 1], (3, Same)),
         (2, 61, [3, 2, 1, 0], [5, 3], [3, 1, 1, 1], (1, Valid)),
         (23, 27, [3, 3, 0, 0], [16, 16], [3, 1, 1, 1], (3, Valid)),
+        (2, 190, [3, 3, 0, 1], [36, 32], [3, 1, 1, 1], (3, Same)),
+        (1, 120, [9, 9, 0, 0], [8, 12], [3, 1, 1, 1], (3, Same)),
     ];
     all.extend(first.map(|(clips, samples, reads, [middle, cout], taps, pool)| {
         let below = layer([1, middle], reads, (1, Valid));

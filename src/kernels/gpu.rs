@@ -56,7 +56,7 @@ pub struct Dispatch {
 }
 
 /// The shader of a kernel in a family: `NAME`, or in all but the plain one `NAME.tiled`; kernels without a tiled
-/// shader use the plain one everywhere.
+/// shader use the plain one everywhere. What is no convolution has no other families: theirs take the tiled one.
 pub fn shader_name(plain: &'static str, tiled: &'static str, family: &Family) -> &'static str {
     if *family == Family::Plain { plain } else { tiled }
 }

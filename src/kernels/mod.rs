@@ -22,6 +22,7 @@ pub mod jobs;
 pub mod loss;
 pub mod pack_weights;
 pub mod pooling;
+pub mod prepared;
 pub mod products;
 pub mod reader;
 pub mod reference;
@@ -112,6 +113,10 @@ pub enum Family {
     Plain,
     /// WGSL, tiles in registers and workgroup memory.
     Tiled,
+    /// WGSL, larger tiles in registers alone.
+    Registers,
+    /// WGSL, F(3,3): five products where the definition has nine, in registers ([`winograd`]).
+    Winograd,
     /// WGSL, f16 products on cooperative matrices of so many rows and columns, where a convolution is wide
     /// ([`conv_shaders::matrices`]); elsewhere as tiled. Of mixed precision only.
     Cooperative(u8),
@@ -120,7 +125,7 @@ pub enum Family {
 impl Family {
     /// Whether its shaders can store z, p and dy in 16 bits.
     pub fn has_mixed(&self) -> bool {
-        !matches!(self, Family::Plain)
+        !matches!(self, Family::Plain | Family::Registers | Family::Winograd)
     }
 }
 
@@ -229,7 +234,7 @@ impl Choice {
     pub fn isa(&self) -> Isa {
         match self.family {
             Family::Native(isa) => isa,
-            Family::Plain | Family::Tiled | Family::Cooperative(_) => Isa::Portable,
+            _ => Isa::Portable,
         }
     }
 

@@ -2,7 +2,7 @@
 //! choice from outside, a run's `config.json` or the tuner's cache, is held to what the shaders can do,
 //! on every adapter: WebGPU's limits are enough for all of it.
 
-use super::gpu::Limits;
+use super::gpu::{Limits, Value};
 use super::products::Isa;
 use super::{Choice, DType, Family, Precision};
 use crate::error::{Error, Result};
@@ -29,12 +29,20 @@ const fn fours(shader: &'static str, name: &'static str, least: u32, most: u32) 
 /// Every tile size there is on a GPU.
 pub const TILES: &[Tile] = &[
     tile("conv_forward", "TILE", 1, 1024),
+    tile("conv_forward.registers", "ROWS", 1, 32),
+    tile("conv_forward.registers", "QUADS", 1, 8),
+    tile("conv_forward.registers", "REPEAT", 1, 16),
+    tile("conv_forward.registers", "THREADS", 8, 256),
     tile("conv_forward.tiled", "ROWS", 1, 32),
     tile("conv_forward.tiled", "QUADS", 1, 8),
     tile("conv_forward.tiled", "LANES", 1, 64),
     tile("conv_forward.tiled", "COLUMNS", 1, 64),
     fours("conv_forward.tiled", "DEPTH", 4, 64),
     tile("conv_input_gradient", "TILE", 1, 1024),
+    tile("conv_input_gradient.registers", "ROWS", 1, 32),
+    tile("conv_input_gradient.registers", "QUADS", 1, 8),
+    tile("conv_input_gradient.registers", "REPEAT", 1, 16),
+    tile("conv_input_gradient.registers", "THREADS", 8, 256),
     tile("conv_input_gradient.tiled", "ROWS", 1, 32),
     tile("conv_input_gradient.tiled", "QUADS", 1, 8),
     tile("conv_input_gradient.tiled", "LANES", 1, 64),
@@ -43,6 +51,10 @@ pub const TILES: &[Tile] = &[
     // Shorter segments would make the parts of the gradient larger than what they are made from;
     // longer ones lose more of an f32 sum than its order does.
     tile("conv_weight_gradient", "SEGMENT", 64, 2048),
+    tile("conv_weight_gradient.registers", "SEGMENT", 64, 2048),
+    tile("conv_weight_gradient.registers", "ROWS", 1, 16),
+    tile("conv_weight_gradient.registers", "QUADS", 1, 8),
+    tile("conv_weight_gradient.registers", "THREADS", 8, 256),
     tile("conv_weight_gradient.tiled", "SEGMENT", 64, 2048),
     tile("conv_weight_gradient.tiled", "ROW_QUADS", 1, 8),
     tile("conv_weight_gradient.tiled", "QUADS", 1, 8),
@@ -67,6 +79,58 @@ pub const LARGEST_WINDOW: usize = 24;
 
 /// A loss scale at most: f16 ends at 65504, and a loss that is no mean has gradients of about 1.
 pub const LARGEST_LOSS_SCALE: u32 = 1 << 24;
+/// The same of the families without workgroup memory: a driver that keeps sums in memory anyway gains by more.
+const MORE_SUMS: usize = 128;
+
+/// What a thread of a register family owns, as a choice wants it. A shape may make it smaller, never larger.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// Positions side by side; of the weights' gradient fours of rows.
+    pub rows: usize,
+    /// Fours of channels.
+    pub quads: usize,
+    /// How often that, one tile behind the other.
+    pub repeat: usize,
+    /// Threads a workgroup.
+    pub threads: usize,
+}
+
+impl Registers {
+    pub fn of(choice: &Choice, shader: &str) -> Registers {
+        let tile = |name, default| choice.tile(&format!("{shader}.{name}"), default) as usize;
+        let rows = if shader.starts_with("conv_weight_gradient") { 3 } else { 9 };
+        Registers { rows: tile("ROWS", rows), quads: tile("QUADS", 4), repeat: tile("REPEAT", 4), threads: tile("THREADS", 32) }
+    }
+
+    /// Cut to a product of `positions`, in multiples of `pool`, and `channels`.
+    pub fn within(self, positions: usize, pool: usize, channels: usize) -> Registers {
+        let positions = positions.next_multiple_of(pool);
+        let rows = ((self.rows / pool).max(1) * pool).min(positions);
+        let quads = self.quads.min(channels.div_ceil(4)).min((MORE_SUMS / rows).max(1));
+        Registers { rows, quads, repeat: self.repeat.min(positions.div_ceil(rows)), ..self }
+    }
+
+    /// As the shaders have them.
+    pub fn constants(&self) -> [(&'static str, Value); 4] {
+        let value = |size| Value::U32(size as u32);
+        [
+            ("ROWS", value(self.rows)),
+            ("QUADS", value(self.quads)),
+            ("REPEAT", value(self.repeat)),
+            ("THREADS", value(self.threads)),
+        ]
+    }
+
+    /// Threads along `channels`.
+    pub fn columns(&self, channels: usize) -> usize {
+        channels.div_ceil(4 * self.quads)
+    }
+
+    /// Positions a thread.
+    pub fn span(&self) -> usize {
+        self.rows * self.repeat
+    }
+}
 
 /// How a workgroup of a tiled convolution is cut, as a choice wants it. A shape may make it smaller,
 /// never larger.
@@ -152,6 +216,14 @@ impl Choice {
         )?;
         let input = Sizes::of(self, "conv_input_gradient.tiled");
         fits("conv_input_gradient.tiled", &input, input.rows * input.quads, input.rows * input.lanes, 1)?;
+        for room in ["conv_forward", "conv_input_gradient", "conv_weight_gradient"] {
+            let sizes = Registers::of(self, &format!("{room}.registers"));
+            // A thread of the weights' gradient owns fours of rows.
+            let sums = sizes.rows * sizes.quads * if room == "conv_weight_gradient" { 4 } else { 1 };
+            if sums > MORE_SUMS {
+                return Err(wrong(format!("tiles: {room}.registers has {sums} fours of sums a thread, more than {MORE_SUMS}")));
+            }
+        }
         // What the others hold of positions, it holds of rows (tap, channel).
         let (weights, row_quads) = weight_sizes(self);
         fits("conv_weight_gradient.tiled", &weights, 4 * row_quads * weights.quads, 4 * row_quads * weights.lanes, 0)

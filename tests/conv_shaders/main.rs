@@ -1,4 +1,4 @@
-//! The convolution's shaders, both families, on a Vulkan adapter (software Vulkan will do) with all
+//! The convolution's shaders, every family whose shape decides, on a Vulkan adapter (software Vulkan will do) with all
 //! run-time checks on, against plain loops in f64, in the shapes that `check` has not: far paddings, many
 //! taps, large windows, ties, optional outputs, ranges of clips. Relative errors are L2.
 
@@ -9,7 +9,8 @@ use tagwalk::device::select::{DeviceKind, Selection};
 use tagwalk::kernels::conv::{Conv, Source};
 use tagwalk::kernels::conv_backward::ConvBackward;
 use tagwalk::kernels::conv_forward::ConvForward;
-use tagwalk::kernels::{Choice, Family, Kernel};
+use tagwalk::kernels::pack_weights::Layout;
+use tagwalk::kernels::{Access, Choice, Family, Kernel};
 use tagwalk::network::{Layer, Lengths, PoolMode};
 
 use PoolMode::{Ceil, Same, Valid};
@@ -58,6 +59,12 @@ fn cases() -> Vec<Case> {
         (1, 200, [3, 4], 40, 1, [20, 19], 7, Same, Below),
         (1, 150, [3, 4], 3, 1, [1, 1], 30, Same, Below),
         (9, 7, [7, 3], 3, 1, [1, 1], 3, Valid, Below),
+        // In fours, as the register family wants them.
+        (2, 103, [68, 12], 3, 1, [2, 0], 3, Ceil, First(9, 4, [3, 8])),
+        (2, 2, [4, 132], 3, 1, [1, 1], 2, Same, Below),
+        (1, 200, [4, 8], 40, 1, [20, 19], 7, Same, Below),
+        (1, 150, [4, 4], 3, 1, [1, 1], 30, Same, Below),
+        (5, 7, [8, 4], 3, 1, [0, 2], 3, Valid, Below),
     ];
     let case = |&(clips, input, [cin, cout], kernel, stride, padding, pool, mode, reads): &Row| {
         Case { clips, input, cin, cout, kernel, stride, padding, pool, mode, reads }
@@ -169,10 +176,17 @@ impl Problem {
         coefficients: &[f32],
     ) -> Vec<Vec<f32>> {
         let (taps, cin, cout) = (self.conv.taps, self.conv.cin, self.conv.cout);
-        let turned: Vec<f32> =
-            (0..self.weights.len()).map(|n| self.weights[(n / cin / cout * cin + n % cin) * cout + n / cin % cout]).collect();
-        let as_is = kernel.packing().shape() == [taps, cin, cout] && !kernel.packing().is_needed();
-        let weights = if as_is { &self.weights } else { &turned };
+        // [tap, cout, cin], the taps in order or in reverse.
+        let turned = |reversed: bool| -> Vec<f32> {
+            let tap = |n: usize| if reversed { taps - 1 - n / cin / cout } else { n / cin / cout };
+            (0..self.weights.len()).map(|n| self.weights[(tap(n) * cin + n % cin) * cout + n / cin % cout]).collect()
+        };
+        let weights = &match kernel.packing().layout {
+            Layout::AsIs => self.weights.clone(),
+            Layout::Turned => turned(false),
+            Layout::Panels { width } if width == cin => turned(true),
+            other => panic!("{other:?}"),
+        };
         self.run(gpu, kernel, &[("z", z), ("p", p), ("dy", dy), ("coefficients", coefficients), ("weights", weights)])
     }
 }
@@ -282,7 +296,7 @@ fn tiled_forward_is_right() {
 #[test]
 fn a_mean_far_from_zero_costs_no_digits() {
     let gpu = gpu(None);
-    for family in [Family::Plain, Family::Tiled] {
+    for family in [Family::Plain, Family::Tiled, Family::Registers] {
         for case in cases().iter().filter(|case| case.reads == Reads::Below) {
             let mut problem = Problem::new(case);
             let means = 2 * case.cin..3 * case.cin;
@@ -294,6 +308,11 @@ fn a_mean_far_from_zero_costs_no_digits() {
             close(case, "z", &results[kernel.places().z.unwrap()], &z);
         }
     }
+}
+
+#[test]
+fn register_forward_is_right() {
+    forward_is_right(Family::Registers);
 }
 
 /// What backward is given: z with ties inside windows, the places of its p, p, dy, coefficients.
@@ -371,10 +390,16 @@ fn tiled_backward_is_right() {
     backward_is_right(Family::Tiled);
 }
 
-/// Every operand, to the bit (read as f32, samples may be NaN).
+#[test]
+fn register_backward_is_right() {
+    backward_is_right(Family::Registers);
+}
+
+/// Every operand but scratch, which a range of clips after the other goes through, to the bit (read as f32, samples may
+/// be NaN).
 fn same(case: &Case, kernel: &dyn Kernel, one: &[Vec<f32>], other: &[Vec<f32>]) {
     for ((a, b), operand) in one.iter().zip(other).zip(kernel.operands()) {
-        let same = a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+        let same = operand.access == Access::Scratch || a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
         assert!(same, "{case:?}, {}: {}", kernel.name(), operand.name);
     }
 }
@@ -390,7 +415,7 @@ fn ranges_of_clips_change_no_bit() {
         let case = Case { clips: 2 * case.clips + 9, ..case };
         let problem = Problem::new(&case);
         let (z, _, p, dy, coefficients) = upstream(&problem);
-        for family in [Family::Plain, Family::Tiled] {
+        for family in [Family::Plain, Family::Tiled, Family::Registers] {
             let forward = problem.forward(&family, true, true);
             let backward = problem.backward(&family);
             let fits = |kernel: &dyn Kernel| {

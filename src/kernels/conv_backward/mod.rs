@@ -39,7 +39,7 @@ pub struct ConvBackward {
 
 impl ConvBackward {
     pub fn packing(&self) -> Packing {
-        Packing::new(&self.conv, Product::InputGradient, &self.choice)
+        Packing::new(&self.conv, &self.source, Product::InputGradient, &self.choice)
     }
 
     fn by_winograd(&self) -> bool {
@@ -71,6 +71,11 @@ impl ConvBackward {
             false if self.choice.is_native() => cpu::weight_parts(self),
             false => gpu::weight_parts(self),
         }
+    }
+
+    /// Values of a part.
+    fn weight_values(&self) -> usize {
+        if self.choice.is_native() { self.conv.taps * self.conv.cin * self.conv.cout } else { gpu::weight_values(self) }
     }
 
     /// The shapes it is checked on, one for each of [`super::conv::cases`].
@@ -140,7 +145,10 @@ impl Kernel for ConvBackward {
         if !wave {
             all.push(Operand::write("below_partials", &[self.tiles(), self.sums(), c.cin]));
         }
-        all.push(Operand::scratch("weight_partials", &[self.weight_parts(), c.taps * c.cin * c.cout]));
+        all.push(Operand::scratch("weight_partials", &[self.weight_parts(), self.weight_values()]));
+        if !self.choice.is_native() {
+            all.extend(gpu::scratch(self));
+        }
         all
     }
 

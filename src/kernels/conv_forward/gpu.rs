@@ -1,10 +1,12 @@
 //! `conv_forward`'s dispatches: one shader over tiles of positions, blocks of channels and clips.
 
-use super::super::clip_ranges::{self, Bind};
-use super::super::conv_shaders::{SPAN, WIDTH, binds, by_size, constants, matrices, quads, sides, threads};
-use super::super::gpu::Value;
-use super::super::tiles::{LARGEST_WINDOW, Sizes};
-use super::super::{Family, Operand};
+use super::super::clip_ranges::{self, Bind, Part};
+use super::super::conv_shaders::{self, WIDTH, binds, by_size, constants, matrices, quads, sides, threads};
+use super::super::gpu::{LINE, Value};
+use super::super::prepared::{self, Tiles, family, numbers};
+use super::super::tiles::{LARGEST_WINDOW, Registers, Sizes};
+use super::super::winograd::OUTPUTS;
+use super::super::{Choice, Family, Operand};
 use super::{ConvForward, Dispatch, Kernel, Limits};
 
 /// How the work of a clip is cut.
@@ -13,25 +15,43 @@ enum Tiling {
     Plain { tile: usize },
     /// A workgroup `lanes`·`rows` positions × 4·`quads`·`columns` channels.
     Tiled { rows: usize, quads: usize, lanes: usize, columns: usize, depth: usize, halo: bool },
-    /// A workgroup [`SPAN`] positions × [`WIDTH`] channels.
+    /// A thread `repeat`·`rows` positions × 4·`quads` channels.
+    Registers(Registers),
+    /// The same of the tiles of F(3,3), and what follows for [`SPAN`] tiles a thread.
+    Winograd(Registers),
+    /// A workgroup [`conv_shaders::SPAN`] positions × [`WIDTH`] channels.
     Cooperative { size: u8 },
 }
+
+/// Tiles of F(3,3) that one partial sum is of.
+const SPAN: usize = 16;
 
 impl Tiling {
     fn of(kernel: &ConvForward) -> Tiling {
         let conv = &kernel.conv;
         let choice = &kernel.choice;
         let pool = conv.windows.size;
-        // Larger windows do not fit a thread's registers; the plain shader does them.
-        if *choice.family_of("conv_forward") == Family::Plain || pool > LARGEST_WINDOW {
-            return Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize };
+        let covered = conv.length() + conv.windows.left;
+        match family(choice, "conv_forward", conv, &kernel.source) {
+            // Larger windows do not fit a thread's registers; the plain shader does them.
+            _ if pool > LARGEST_WINDOW => return Tiling::plain(choice),
+            Family::Plain => return Tiling::plain(choice),
+            Family::Registers => {
+                let sizes = Registers::of(choice, "conv_forward.registers");
+                return Tiling::Registers(sizes.within(covered, pool, conv.cout));
+            }
+            Family::Winograd => {
+                let sizes = Registers::of(choice, "conv_forward.registers");
+                return Tiling::Winograd(sizes.within(Tiles::count(conv), 1, conv.cout));
+            }
+            _ => {}
         }
         if let Some(size) = matrices(conv, &kernel.source, choice.family_of("conv_forward")) {
             return Tiling::Cooperative { size };
         }
         let (taps, cin) = sides(conv, &kernel.source);
         let sizes = Sizes::of(choice, "conv_forward.tiled");
-        let span = (conv.length() + conv.windows.left).next_multiple_of(pool);
+        let span = covered.next_multiple_of(pool);
         let rows = ((sizes.rows / pool).max(1) * pool).min(span);
         // Fewer lanes where windows are long: a tile then has about as many positions too.
         let lanes = threads(span, rows, (sizes.rows * sizes.lanes / rows).clamp(1, sizes.lanes));
@@ -44,13 +64,19 @@ impl Tiling {
         Tiling::Tiled { rows, quads, lanes, columns, depth, halo }
     }
 
+    fn plain(choice: &Choice) -> Tiling {
+        Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize }
+    }
+
     /// Tiles a clip.
     fn tiles(&self, kernel: &ConvForward) -> usize {
         let covered = kernel.conv.length() + kernel.conv.windows.left;
         match self {
             Tiling::Plain { tile } => covered.div_ceil(kernel.conv.windows.size).div_ceil(*tile),
             Tiling::Tiled { rows, lanes, .. } => covered.div_ceil(rows * lanes),
-            Tiling::Cooperative { .. } => covered.div_ceil(SPAN),
+            Tiling::Registers(sizes) => covered.div_ceil(sizes.span()),
+            Tiling::Winograd(_) => Tiles::count(&kernel.conv).div_ceil(SPAN),
+            Tiling::Cooperative { .. } => covered.div_ceil(conv_shaders::SPAN),
         }
     }
 }
@@ -65,17 +91,28 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
     let optional = |place: Option<usize>, name| place.map_or(Bind::Unused(written), |o| Bind::Clips(o, name));
     let flag = |place: Option<usize>| Value::U32(u32::from(place.is_some()));
 
-    let mut bound = binds(&kernel.source, places.weights).to_vec();
-    bound.extend([
+    let ends = [
         Bind::Whole(places.weights),
         places.gamma.map_or(Bind::Unused(places.weights), Bind::Whole),
         optional(places.z, "Z_AT"),
         optional(places.p, "P_AT"),
         optional(places.partials, "PARTIALS_AT"),
-    ]);
+    ];
     let mut constants = constants(conv, &kernel.source);
     constants.push(kernel.choice.half());
-    constants.extend([("WRITE_Z", flag(places.z)), ("WRITE_P", flag(places.p)), ("STATISTICS", flag(places.partials))]);
+    let flags = [("WRITE_Z", flag(places.z)), ("WRITE_P", flag(places.p)), ("STATISTICS", flag(places.partials))];
+    if let Tiling::Registers(sizes) | Tiling::Winograd(sizes) = tiling {
+        let by_clip = [Some(0), places.z, places.p, places.partials].into_iter().flatten();
+        let parts = prepared::parts(&operands, by_clip, conv.clips, limits);
+        let dispatches = |part| match tiling {
+            Tiling::Winograd(_) => winograd(kernel, &sizes, &ends, &flags, &part),
+            _ => registers(kernel, &sizes, &ends, &flags, &part),
+        };
+        return parts.into_iter().flat_map(dispatches).collect();
+    }
+    let mut bound = binds(&kernel.source, places.weights).to_vec();
+    bound.extend(ends);
+    constants.extend(flags);
 
     let tiles = tiling.tiles(kernel);
     let (shader, groups, sizes) = match tiling {
@@ -93,11 +130,93 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
         }
         Tiling::Cooperative { size } => {
             let shader = by_size(size, "conv_forward.cooperative8", "conv_forward.cooperative16");
-            (shader, tiles * conv.cout.div_ceil(WIDTH), vec![("SPAN", SPAN), ("WIDTH", WIDTH)])
+            (shader, tiles * conv.cout.div_ceil(WIDTH), vec![("SPAN", conv_shaders::SPAN), ("WIDTH", WIDTH)])
         }
+        Tiling::Registers(_) | Tiling::Winograd(_) => unreachable!("these have gone their way"),
     };
     constants.extend(sizes.into_iter().map(|(name, size)| (name, Value::U32(size as u32))));
     clip_ranges::dispatches(shader, &constants, &bound, groups, conv.clips, &operands, limits)
+}
+
+/// Scratch operands: what the layer reads, made before it is multiplied; for F(3,3) its tiles and their products too.
+pub fn scratch(kernel: &ConvForward) -> Vec<Operand> {
+    let conv = &kernel.conv;
+    let activations = |rows| prepared::scratch("activations", &[rows, conv.cin], conv.clips);
+    match Tiling::of(kernel) {
+        Tiling::Registers(sizes) => vec![activations(held(kernel, &sizes))],
+        Tiling::Winograd(sizes) => {
+            let tiles = Tiles::of(conv, &[sizes]);
+            vec![
+                activations(prepared::input_rows(conv, OUTPUTS * tiles.count)),
+                tiles.factors("input tiles", conv.cin, conv.clips),
+                tiles.products("products", conv.cout, conv.clips),
+            ]
+        }
+        _ => vec![],
+    }
+}
+
+/// Rows a clip of what threads of these sizes read.
+fn held(kernel: &ConvForward, sizes: &Registers) -> usize {
+    let covered = kernel.conv.length() + kernel.conv.windows.left;
+    prepared::input_rows(&kernel.conv, covered.next_multiple_of(sizes.span()))
+}
+
+/// What is read is made, then multiplied.
+fn registers(
+    kernel: &ConvForward,
+    sizes: &Registers,
+    ends: &[Bind],
+    flags: &[(&'static str, Value)],
+    part: &Part,
+) -> Vec<Dispatch> {
+    let conv = &kernel.conv;
+    let rows = held(kernel, sizes);
+    let activations = part.operands.len() - 1;
+    let mut all = prepared::pooling(constants(conv, &kernel.source));
+    all.extend_from_slice(flags);
+    all.extend(numbers(&[("CIN", conv.cin), ("TAPS", conv.taps), ("HELD", rows)]));
+    all.extend(sizes.constants());
+    let bound = [&[Bind::Held(activations)], ends].concat();
+    let covered = conv.length() + conv.windows.left;
+    let groups = (covered.div_ceil(sizes.span()) * sizes.columns(conv.cout)).div_ceil(sizes.threads);
+    vec![
+        prepared::input(part, conv, &kernel.source, rows, activations),
+        part.dispatch("conv_forward.registers", &all, &bound, groups),
+    ]
+}
+
+/// What is read is made, cut into tiles, multiplied, and put together.
+fn winograd(
+    kernel: &ConvForward,
+    sizes: &Registers,
+    ends: &[Bind],
+    flags: &[(&'static str, Value)],
+    part: &Part,
+) -> Vec<Dispatch> {
+    let conv = &kernel.conv;
+    let tiles = Tiles::of(conv, &[*sizes]);
+    let rows = prepared::input_rows(conv, OUTPUTS * tiles.count);
+    let products = part.operands.len() - 1;
+    let (activations, inputs, weights) = (products - 2, products - 1, kernel.places().weights);
+    let windows = &conv.windows;
+    let mut all = tiles.constants(&[
+        ("COUT", conv.cout),
+        ("LENGTH", conv.length()),
+        ("LEFT", windows.left),
+        ("WINDOWS", windows.count),
+        ("SPAN", SPAN),
+    ]);
+    all.extend_from_slice(flags);
+    // The weights have been multiplied with.
+    let bound = [&[Bind::Held(products)], &ends[1..]].concat();
+    let groups = (tiles.count.div_ceil(SPAN) * conv.cout / 4).div_ceil(LINE);
+    vec![
+        prepared::input(part, conv, &kernel.source, rows, activations),
+        tiles.input(part, conv, rows, [activations, inputs]),
+        tiles.product(part, sizes, [conv.cin, conv.cout], [inputs, weights, products]),
+        part.dispatch("winograd_output", &all, &bound, groups),
+    ]
 }
 
 pub fn tiles(kernel: &ConvForward) -> usize {

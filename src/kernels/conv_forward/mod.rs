@@ -15,7 +15,7 @@ use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits}
 /// Operands, in order: the source's ([`Source::operands`]); `weights` (as the family packs them:
 /// [`Packing::shape`]); `gamma [cout]` if pooled; `z [clip, length, cout]` if `keep_z` or
 /// not pooled; `p [clip, window, cout]` if pooled; `partials [tile, 3, cout]` if `statistics`:
-/// count, mean, Σ(z − mean)² of each tile of positions.
+/// count, mean, Σ(z − mean)² of each tile of positions; what the GPU's register families make beforehand, scratch.
 #[derive(Clone, Debug)]
 pub struct ConvForward {
     pub conv: Conv,
@@ -28,7 +28,7 @@ pub struct ConvForward {
 
 impl ConvForward {
     pub fn packing(&self) -> Packing {
-        Packing::new(&self.conv, Product::Forward, &self.choice)
+        Packing::new(&self.conv, &self.source, Product::Forward, &self.choice)
     }
 
     fn by_winograd(&self) -> bool {
@@ -103,6 +103,9 @@ impl Kernel for ConvForward {
         }
         if self.statistics {
             all.push(Operand::write("partials", &[self.tiles(), 3, c.cout]));
+        }
+        if !self.choice.is_native() {
+            all.extend(gpu::scratch(self));
         }
         all
     }

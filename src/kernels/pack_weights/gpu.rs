@@ -1,7 +1,7 @@
 //! `pack_weights`' dispatch: one shader for every layout, all of them panels of a matrix.
 
 use super::super::gpu::{Value, count, line, whole};
-use super::{Dispatch, Kernel, Layout, Limits, PackWeights, Product};
+use super::{Dispatch, Kernel, Layout, Limits, Operand, PackWeights, Packing, Product};
 
 pub fn dispatches(kernel: &PackWeights, limits: &Limits) -> Vec<Dispatch> {
     let operands = kernel.operands();
@@ -11,7 +11,9 @@ pub fn dispatches(kernel: &PackWeights, limits: &Limits) -> Vec<Dispatch> {
     let (product, reversed, width) = match packing.layout {
         Layout::AsIs => (Product::Forward, false, packing.cout),
         Layout::Turned => (Product::InputGradient, false, packing.cin),
-        Layout::Winograd { .. } | Layout::WinogradPairs { .. } => unreachable!("no GPU family packs so"),
+        // In one panel.
+        Layout::Winograd { .. } => return vec![winograd(packing, &operands, limits)],
+        Layout::WinogradPairs { .. } => unreachable!("no GPU family packs so"),
         Layout::Panels { width } => (packing.product, packing.product == Product::InputGradient, width),
     };
     let groups = line(length, limits);
@@ -27,4 +29,16 @@ pub fn dispatches(kernel: &PackWeights, limits: &Limits) -> Vec<Dispatch> {
     ];
     let bindings = vec![whole(&operands, 0), whole(&operands, 1)];
     vec![Dispatch { shader: "pack_weights", entry: "main", constants, bindings, workgroups: groups }]
+}
+
+fn winograd(packing: &Packing, operands: &[Operand], limits: &Limits) -> Dispatch {
+    let groups = line(packing.cin * packing.cout, limits);
+    let constants = vec![
+        ("CIN", count(packing.cin)),
+        ("COUT", count(packing.cout)),
+        ("FORWARD", Value::U32(u32::from(packing.product == Product::Forward))),
+        ("GRID", Value::U32(groups[0])),
+    ];
+    let bindings = vec![whole(operands, 0), whole(operands, 1)];
+    Dispatch { shader: "pack_weights_winograd", entry: "main", constants, bindings, workgroups: groups }
 }

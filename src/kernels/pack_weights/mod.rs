@@ -4,7 +4,8 @@
 mod cpu;
 mod gpu;
 
-use super::conv::Conv;
+use super::conv::{Conv, Source};
+use super::prepared;
 use super::winograd::{self, PRODUCTS};
 use super::{Choice, DType, Family, Kernel, Operand, Precision, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
@@ -46,17 +47,22 @@ pub enum Layout {
 }
 
 impl Packing {
-    pub fn new(conv: &Conv, product: Product, choice: &Choice) -> Packing {
+    pub fn new(conv: &Conv, source: &Source, product: Product, choice: &Choice) -> Packing {
         let layout = match (&choice.family, product) {
             (Family::Native(isa), _) if winograd::applies(conv, choice) => match choice.precision {
                 Precision::F32 => Layout::Winograd { width: isa.width() },
                 Precision::Mixed => Layout::WinogradPairs { width: isa.width() },
             },
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
-            (_, Product::Forward) => Layout::AsIs,
-            (_, Product::InputGradient) => match choice.family_of("conv_input_gradient") {
-                Family::Plain => Layout::AsIs,
-                _ => Layout::Turned,
+            (_, Product::Forward) => match prepared::family(choice, "conv_forward", conv, source) {
+                Family::Winograd => Layout::Winograd { width: conv.cout },
+                _ => Layout::AsIs,
+            },
+            (_, Product::InputGradient) => match prepared::family(choice, "conv_input_gradient", conv, source) {
+                Family::Tiled | Family::Cooperative(_) => Layout::Turned,
+                Family::Registers => Layout::Panels { width: conv.cin },
+                Family::Winograd => Layout::Winograd { width: conv.cin },
+                _ => Layout::AsIs,
             },
         };
         Packing { product, taps: conv.taps, cin: conv.cin, cout: conv.cout, layout }
@@ -107,7 +113,7 @@ impl PackWeights {
         let mut all = Vec::new();
         for case in super::conv::cases() {
             for product in [Product::Forward, Product::InputGradient] {
-                let packing = Packing::new(&case.conv, product, choice);
+                let packing = Packing::new(&case.conv, &case.source, product, choice);
                 if packing.is_needed() {
                     all.push(PackWeights { packing, choice: choice.clone() });
                 }

@@ -25,7 +25,7 @@ pub use matrices::{input_gradient, output, output_gradient, transform_weight, tr
 /// products) or 3.
 pub const SIZE: &str = "OUTPUTS";
 /// Channels that a wide layer has at least, read and written.
-const WIDE: usize = 64;
+pub const WIDE: usize = 64;
 /// Outputs of a tile.
 pub const OUTPUTS: usize = 3;
 /// Products of a tile, and inputs that it reads.

@@ -27,6 +27,7 @@ impl Candidate {
         }
         let shader = match self.family {
             Family::Tiled => format!("{room}.tiled"),
+            Family::Registers | Family::Winograd => format!("{room}.registers"),
             _ => room.to_string(),
         };
         choice.tiles.extend(self.tiles.iter().map(|(name, size)| (format!("{shader}.{name}"), *size)));
@@ -34,9 +35,40 @@ impl Candidate {
     }
 }
 
-/// What is tried in a room, the untuned one first.
-pub fn of(room: &str) -> Vec<Candidate> {
+/// What is tried in a room, the untuned one first: for GPUs tiles in workgroup memory before those in registers alone,
+/// for drivers that compute on the processor the other way round.
+pub fn of(room: &str, software: bool) -> Vec<Candidate> {
+    let registers = registers(room, software);
     let mut all = vec![Candidate { family: Family::Tiled, tiles: vec![] }];
+    if software {
+        all.extend(registers);
+        all.extend(tiled(room));
+    } else {
+        all.extend(tiled(room));
+        all.extend(registers);
+    }
+    all.push(Candidate { family: Family::Plain, tiles: vec![] });
+    all
+}
+
+/// F(3,3) and the direct products in registers. A processor keeps few sums in registers anyway, and gains by loading
+/// less; on a GPU more than some thirty fours leave no room for other threads.
+fn registers(room: &str, software: bool) -> Vec<Candidate> {
+    let sizes: &[[u32; 2]] = match (room, software) {
+        ("conv_weight_gradient", true) => &[[8, 4], [3, 4], [6, 4]],
+        ("conv_weight_gradient", false) => &[[2, 2], [2, 4], [1, 4], [4, 2], [3, 3]],
+        (_, true) => &[[12, 4], [9, 4], [24, 4], [18, 4]],
+        (_, false) => &[[6, 4], [9, 4], [9, 2], [12, 2], [6, 2]],
+    };
+    let candidate = |family: &Family, &[rows, quads]: &[u32; 2]| Candidate {
+        family: family.clone(),
+        tiles: vec![("ROWS", rows), ("QUADS", quads)],
+    };
+    let both = [Family::Winograd, Family::Registers];
+    sizes.iter().flat_map(|sizes| both.iter().map(move |family| candidate(family, sizes))).collect()
+}
+
+fn tiled(room: &str) -> Vec<Candidate> {
     if room == "conv_weight_gradient" {
         const NAMES: [&str; 5] = ["ROW_QUADS", "QUADS", "LANES", "COLUMNS", "DEPTH"];
         // What a workgroup reads it makes from z, p and dy: the more rows, the less often.
@@ -50,30 +82,27 @@ pub fn of(room: &str) -> Vec<Candidate> {
             [4, 2, 4, 8, 16],
             [1, 1, 16, 16, 16],
         ];
-        all.extend(SIZES.map(|sizes| Candidate::tiled(NAMES, sizes)));
-    } else {
-        const NAMES: [&str; 5] = ["ROWS", "QUADS", "LANES", "COLUMNS", "DEPTH"];
-        const SIZES: [[u32; 5]; 9] = [
-            [6, 2, 4, 16, 16],
-            [9, 4, 2, 8, 16],
-            [9, 2, 4, 16, 16],
-            [9, 4, 4, 8, 16],
-            [6, 1, 8, 32, 8],
-            [12, 2, 4, 8, 16],
-            [3, 2, 16, 8, 16],
-            [6, 2, 4, 8, 32],
-            [3, 1, 16, 16, 16],
-        ];
-        all.extend(SIZES.map(|sizes| Candidate::tiled(NAMES, sizes)));
+        return SIZES.map(|sizes| Candidate::tiled(NAMES, sizes)).to_vec();
     }
-    all.push(Candidate { family: Family::Plain, tiles: vec![] });
-    all
+    const NAMES: [&str; 5] = ["ROWS", "QUADS", "LANES", "COLUMNS", "DEPTH"];
+    const SIZES: [[u32; 5]; 9] = [
+        [6, 2, 4, 16, 16],
+        [9, 4, 2, 8, 16],
+        [9, 2, 4, 16, 16],
+        [9, 4, 4, 8, 16],
+        [6, 1, 8, 32, 8],
+        [12, 2, 4, 8, 16],
+        [3, 2, 16, 8, 16],
+        [6, 2, 4, 8, 32],
+        [3, 1, 16, 16, 16],
+    ];
+    SIZES.map(|sizes| Candidate::tiled(NAMES, sizes)).to_vec()
 }
 
 /// What is tried in a room in mixed precision on an adapter with cooperative matrices of these sizes, whose shaders come
 /// first of what is not untuned: they are what such an adapter is for.
 pub fn mixed(room: &str, matrices: &[u8]) -> Vec<Candidate> {
-    let mut all = of(room);
+    let mut all = of(room, false);
     all.retain(|candidate| candidate.family.has_mixed());
     let cooperative = matrices.iter().map(|&size| Candidate { family: Family::Cooperative(size), tiles: vec![] });
     all.splice(1..1, cooperative);
@@ -88,12 +117,16 @@ mod tests {
 
     #[test]
     fn every_candidate_can_be_and_leaves_the_other_rooms_alone() {
-        for room in ROOMS {
-            for candidate in of(room) {
+        for (room, software) in ROOMS.into_iter().flat_map(|room| [(room, true), (room, false)]) {
+            for candidate in of(room, software) {
                 let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
                 choice.check().unwrap_or_else(|e| panic!("{room} {candidate:?}: {e}"));
                 assert!(choice.tiles.keys().chain(choice.rooms.keys()).all(|name| name.starts_with(room)));
-                assert_eq!(of(room)[0].put(room, &choice), Choice::gpu(Family::Tiled), "the first is what stands untuned");
+                assert_eq!(
+                    of(room, software)[0].put(room, &choice),
+                    Choice::gpu(Family::Tiled),
+                    "the first is what stands untuned"
+                );
             }
             let untuned = Choice::gpu(Family::Tiled).in_precision(Precision::Mixed);
             for candidate in mixed(room, &[16, 8]) {

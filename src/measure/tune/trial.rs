@@ -3,10 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use crate::batch::{self, Inputs};
 use crate::device::Program;
 use crate::error::Result;
 use crate::kernels::{Access, f16};
-use crate::network::Network;
+use crate::measure::clock::Clock;
+use crate::measure::synthetic;
+use crate::network::{Network, Parameters};
 use crate::plan::{Plan, Run, Settings, Step, TensorId, View, training};
 use crate::tensor::{DType, Role};
 
@@ -27,6 +30,8 @@ const MOST_TURNS: usize = 25;
 pub struct Trial {
     program: Box<dyn Program>,
     compared: Vec<TensorId>,
+    /// Whether the processor's own time counts: that of a driver that computes on it.
+    processor: bool,
 }
 
 impl Trial {
@@ -38,30 +43,56 @@ impl Trial {
         settings: &Settings,
         kernel: &str,
         most_flops: u64,
+        processor: bool,
     ) -> Result<Trial> {
         let whole = training(network, settings)?;
         let (plan, compared) = part(&whole, kernel, most_flops);
         let mut program = load(plan)?;
         fill(program.as_mut())?;
-        let mut trial = Trial { program, compared };
+        let mut trial = Trial { program, compared, processor };
+        trial.run()?;
+        Ok(trial)
+    }
+
+    /// Loads and warms up a whole step.
+    pub fn whole(
+        load: &dyn Fn(Plan) -> Result<Box<dyn Program>>,
+        network: &Network,
+        settings: &Settings,
+        processor: bool,
+    ) -> Result<Trial> {
+        let mut program = load(training(network, settings)?)?;
+        synthetic::begin(program.as_mut(), &Parameters::new(network)?, 0, 0.01, 0.9)?;
+        let ids = Inputs::of(program.plan());
+        batch::upload(program.as_mut(), &ids, &synthetic::batch(network, settings.batch, 0, 0)?)?;
+        let mut trial = Trial { program, compared: Vec::new(), processor };
         trial.run()?;
         Ok(trial)
     }
 
     /// Seconds of one run.
     pub fn run(&mut self) -> Result<f64> {
-        let begin = Instant::now();
+        let clock = Clock::begin(self.processor);
         self.program.submit(Run::Train)?;
         self.program.wait()?;
-        Ok(begin.elapsed().as_secs_f64())
+        Ok(clock.seconds())
     }
 
     /// Seconds of runs in turn with another's, the other's beside: whatever slows the machine down slows both.
     pub fn in_turn(&mut self, other: &mut Trial) -> Result<Vec<[f64; 2]>> {
         const ENOUGH: Duration = Duration::from_millis(150);
+        // The processor's time tells with fewer.
+        let fewest = if self.processor { FEWEST_TURNS / 2 } else { FEWEST_TURNS };
         let (begin, mut turns) = (Instant::now(), Vec::new());
-        while turns.len() < FEWEST_TURNS || (turns.len() < MOST_TURNS && begin.elapsed() < ENOUGH) {
-            turns.push([self.run()?, other.run()?]);
+        while turns.len() < fewest || (turns.len() < MOST_TURNS && begin.elapsed() < ENOUGH) {
+            // Who goes first alternates.
+            turns.push(match turns.len() % 2 {
+                0 => [self.run()?, other.run()?],
+                _ => {
+                    let others = other.run()?;
+                    [self.run()?, others]
+                }
+            });
         }
         Ok(turns)
     }
