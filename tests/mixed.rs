@@ -119,7 +119,8 @@ impl Stored<'_> {
         let layer = &self.network.layers[i];
         let conv = layer.conv_length(input).unwrap();
         let lengths = Lengths { input, conv, output: layer.pooled_length(conv) };
-        Some(Conv::new(layer, lengths, self.clips)).filter(|conv| winograd::applies(conv, self.choice))
+        Some(Conv::new(layer, lengths, self.clips))
+            .filter(|conv| winograd::paired(self.choice) && winograd::applies(conv, self.choice))
     }
 
     fn note(&self, what: String, got: &[f64], want: &[f64], bound: f64) {
@@ -158,8 +159,9 @@ impl Arithmetic<f64> for Stored<'_> {
 }
 
 fn choices() -> Vec<Choice> {
-    let mixed = |isa| [1, 3].map(|n| Choice::native(isa).in_precision(Precision::Mixed).with(winograd::SIZE, n));
-    [Isa::detect_in(Precision::Mixed), Isa::Portable].into_iter().flat_map(mixed).collect()
+    let best = Family::Native(Isa::detect_in(Precision::Mixed));
+    let judged = [best, Family::Native(Isa::Portable)];
+    winograd::ways(Precision::Mixed).into_iter().filter(|choice| judged.contains(&choice.family)).collect()
 }
 
 #[test]

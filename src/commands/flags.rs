@@ -9,7 +9,7 @@ use crate::device::select::{DeviceKind, Selection};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::kernels::products::Isa;
-use crate::kernels::{Choice, Family, Precision};
+use crate::kernels::{Choice, Family, Precision, winograd};
 use crate::measure::tune::cache::{self, Cache, Key};
 use crate::network::{Network, family};
 use crate::plan::Settings;
@@ -29,7 +29,7 @@ pub struct DeviceFlags {
     /// Threads; 0 takes one a core. The result does not depend on it
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// How kernels are computed: plain or tiled on a GPU; avx512, avx2, neon or portable (with --precision mixed also avx512bf16) on the CPU [default: the best one there]
+    /// How kernels are computed: plain or tiled on a GPU; avx512, avx2, neon or portable (with --precision mixed also avx512bf16, amx, and amxtwin, AMX in plain Rust for tests) on the CPU [default: the best one there]
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<FamilyName>,
     /// What activations and their gradients are stored as: f32; mixed, bf16 with sums, statistics and weights in f32 (CPU
@@ -72,6 +72,8 @@ impl PrecisionName {
 pub enum FamilyName {
     Plain,
     Tiled,
+    Amx,
+    Amxtwin,
     Avx512bf16,
     Avx512,
     Avx2,
@@ -134,7 +136,10 @@ impl DeviceFlags {
         let choice = match name {
             FamilyName::Plain => Choice::gpu(Family::Plain),
             FamilyName::Tiled => Choice::gpu(Family::Tiled),
-            FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16),
+            // Named, products of pairs are taken even where others are faster.
+            FamilyName::Amx => Choice::native(Isa::Amx).with(winograd::PAIRS, 1),
+            FamilyName::Amxtwin => Choice::native(Isa::AmxTwin).with(winograd::PAIRS, 1),
+            FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16).with(winograd::PAIRS, 1),
             FamilyName::Avx512 => Choice::native(Isa::Avx512),
             FamilyName::Avx2 => Choice::native(Isa::Avx2),
             FamilyName::Neon => Choice::native(Isa::Neon),
@@ -149,11 +154,13 @@ impl DeviceFlags {
         {
             let error = Error::usage("--family", format!("this processor does not have {}", describe(&choice)));
             return Err(match isa {
-                Isa::Avx512Bf16 => error.help("avx512bf16 is a family of --precision mixed only."),
+                Isa::Avx512Bf16 | Isa::Amx | Isa::AmxTwin => error.help("It is a family of --precision mixed only."),
                 _ => error,
             });
         }
-        Ok(choice.in_precision(precision))
+        let choice = choice.in_precision(precision);
+        let told = precision == Precision::F32 || choice.tiles.contains_key(winograd::PAIRS);
+        Ok(if told { choice } else { choice.with(winograd::PAIRS, 0) })
     }
 }
 
@@ -166,7 +173,10 @@ pub fn say(device: &Device, choice: &Choice) {
 pub fn describe(choice: &Choice) -> &'static str {
     match choice.family {
         _ if !choice.is_native() && (!choice.tiles.is_empty() || !choice.rooms.is_empty()) => "tuned shaders",
-        Family::Native(Isa::Avx512Bf16) => "avx512bf16",
+        Family::Native(Isa::Amx) => "amx",
+        Family::Native(Isa::AmxTwin) => "amxtwin",
+        Family::Native(Isa::Avx512Bf16) if winograd::paired(choice) => "avx512bf16",
+        Family::Native(Isa::Avx512Bf16) => "avx512bf16 (f32 products)",
         Family::Native(Isa::Avx512) => "avx512",
         Family::Native(Isa::Avx2) => "avx2",
         Family::Native(Isa::Neon) => "neon",

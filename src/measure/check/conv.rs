@@ -33,7 +33,7 @@ fn eps(positions: usize) -> f64 {
 
 /// Whether the case is computed by products of bf16 pairs.
 fn pairs(judge: &Judge, case: &Case) -> bool {
-    judge.is_mixed() && winograd::applies(&case.conv, &judge.subject.choice)
+    winograd::paired(&judge.subject.choice) && winograd::applies(&case.conv, &judge.subject.choice)
 }
 
 /// Weights `[tap, cin, cout]`: the identity where input and output have the same shape and tap 1,
