@@ -1,4 +1,4 @@
-// mean and variance of a layer's z from its tiles, and norm = (gamma·r, beta − mean·gamma·r, mean, r)
+// mean and variance of a layer's z from its tiles, and norm = (gamma·r, beta, mean, r)
 // with r = 1/sqrt(variance + eps); running = (1 − m)·running + m·batch.
 //
 // A workgroup owns WIDE channels. DEEP invocations share a channel: each joins every DEEP-th
@@ -54,9 +54,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let mean = parts[local].y;
         let variance = parts[local].z / POSITIONS;
         let r = 1.0 / sqrt(variance + EPS);
-        let scale = gamma[c] * r;
-        norm[c] = scale;
-        norm[C + c] = beta[c] - mean * scale;
+        norm[c] = gamma[c] * r;
+        norm[C + c] = beta[c];
         norm[2u * C + c] = mean;
         norm[3u * C + c] = r;
         running[c] = (1.0 - MOMENTUM) * running[c] + MOMENTUM * (mean + bias[c]);

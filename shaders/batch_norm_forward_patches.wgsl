@@ -36,9 +36,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     // A covariance rounded to f32 may give a little less than 0.
     variance = max(variance, 0.0);
     let r = 1.0 / sqrt(variance + EPS);
-    let scale = gamma[c] * r;
-    norm[c] = scale;
-    norm[C + c] = beta[c] - mean * scale;
+    norm[c] = gamma[c] * r;
+    norm[C + c] = beta[c];
     norm[2u * C + c] = mean;
     norm[3u * C + c] = r;
     running[c] = (1.0 - MOMENTUM) * running[c] + MOMENTUM * (mean + bias[c]);

@@ -20,9 +20,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let mean = running[c] - bias[c];
     let r = 1.0 / sqrt(running[C + c] + EPS);
-    let scale = gamma[c] * r;
-    norm[c] = scale;
-    norm[C + c] = beta[c] - mean * scale;
+    norm[c] = gamma[c] * r;
+    norm[C + c] = beta[c];
     norm[2u * C + c] = mean;
     norm[3u * C + c] = r;
 }

@@ -206,7 +206,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             var gradient = vec4<f32>();
             for (var e = 0u; e < 4u; e++) {
                 if j < INPUT && i + e < CIN {
-                    if norm[i + e] * below(clip, j, i + e) + norm[CIN + i + e] > 0.0 {
+                    if norm[i + e] * (below(clip, j, i + e) - norm[2u * CIN + i + e]) + norm[CIN + i + e] > 0.0 {
                         gradient[e] = sum[e];
                     }
                     if SOURCE == 2u {

@@ -133,7 +133,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var sums: array<f32, SUMS>;
     for (var j = tile * TILE; j < min((tile + 1u) * TILE, INPUT); j++) {
         var gradient = 0.0;
-        if norm[i] * below(clip, j, i) + norm[CIN + i] > 0.0 {
+        if norm[i] * (below(clip, j, i) - norm[2u * CIN + i]) + norm[CIN + i] > 0.0 {
             gradient = input_gradient(clip, j, i);
         }
         for (var s = 0u; s < SUMS; s++) {

@@ -77,7 +77,7 @@ fn below(clip: u32, j: u32, i: u32) -> f32 {
     return z;
 }
 
-// a: max(scale·below + shift, 0), and 0 in the padding; or tap i of the patch that begins at sample j.
+// a: max(scale·(below − mean) + beta, 0), and 0 in the padding; or tap i of the patch that begins at sample j.
 fn input(clip: u32, j: i32, i: u32) -> f32 {
     if SOURCE == 0u {
         return sample(clip, j + i32(i));
@@ -85,7 +85,7 @@ fn input(clip: u32, j: i32, i: u32) -> f32 {
     if j < 0 || j >= i32(INPUT) {
         return 0.0;
     }
-    return max(norm[i] * below(clip, u32(j), i) + norm[CIN + i], 0.0);
+    return max(norm[i] * (below(clip, u32(j), i) - norm[2u * CIN + i]) + norm[CIN + i], 0.0);
 }
 
 // dz = c0 + c1·(z − mean), and s·dy more at the first position of a window whose z is the window's p.

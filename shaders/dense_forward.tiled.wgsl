@@ -1,4 +1,4 @@
-// logits[b,o] = bias[o] + Σ_f max(scale·p[b,f] + shift, 0)·mask[b,f]·w[f,o], f over [position, channel].
+// logits[b,o] = bias[o] + Σ_f max(scale·(p[b,f] − mean) + beta, 0)·mask[b,f]·w[f,o], f over [position, channel].
 //
 // A workgroup owns T clips times T outputs, an invocation one of these logits. T features at a
 // time, every value is loaded once into workgroup memory and read T times from there.
@@ -25,7 +25,8 @@ fn feature(b: u32, f: u32) -> f32 {
         return 0.0;
     }
     let i = b * FEATURES + f;
-    let a = max(norm[f % C] * below[i] + norm[C + f % C], 0.0);
+    let c = f % C;
+    let a = max(norm[c] * (below[i] - norm[2u * C + c]) + norm[C + c], 0.0);
     if MASKED == 1u {
         return a * mask[i];
     }

@@ -1,4 +1,4 @@
-// logits[b,o] = bias[o] + Σ_f max(scale·p[b,f] + shift, 0)·mask[b,f]·w[f,o], f over [position, channel].
+// logits[b,o] = bias[o] + Σ_f max(scale·(p[b,f] − mean) + beta, 0)·mask[b,f]·w[f,o], f over [position, channel].
 //
 // An invocation owns one logit. It adds up a position's share at a time, RUN products in a row, so
 // that the rounding error grows with RUN and the number of runs, not with their product.
@@ -20,7 +20,8 @@ const RUN: u32 = 32u;
 
 fn feature(b: u32, f: u32) -> f32 {
     let i = b * FEATURES + f;
-    let a = max(norm[f % C] * below[i] + norm[C + f % C], 0.0);
+    let c = f % C;
+    let a = max(norm[c] * (below[i] - norm[2u * C + c]) + norm[C + c], 0.0);
     if MASKED == 1u {
         return a * mask[i];
     }

@@ -1,4 +1,4 @@
-// dy[b,f] = mask[b,f]·[scale·p + shift > 0]·Σ_o g[b,o]·w[f,o], and the clip's Σ dy and Σ dy·(p − mean)·r
+// dy[b,f] = mask[b,f]·[scale·(p − mean) + beta > 0]·Σ_o g[b,o]·w[f,o], and the clip's Σ dy and Σ dy·(p − mean)·r
 // over its positions.
 //
 // A workgroup owns T channels of T clips, an invocation one channel of one clip, all positions. T
@@ -58,10 +58,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         }
         if mine {
             let at = (b * POSITIONS + l) * C + c;
-            let p = below[at];
-            let d = select(0.0, mask[at] * product, norm[c] * p + norm[C + c] > 0.0);
+            let apart = below[at] - norm[2u * C + c];
+            let d = select(0.0, mask[at] * product, norm[c] * apart + norm[C + c] > 0.0);
             dy[at] = d;
-            sums += vec2(d, d * (p - norm[2u * C + c]) * norm[3u * C + c]);
+            sums += vec2(d, d * apart * norm[3u * C + c]);
         }
     }
     if mine {

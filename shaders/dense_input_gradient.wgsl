@@ -1,4 +1,4 @@
-// dy[b,f] = mask[b,f]·[scale·p + shift > 0]·Σ_o g[b,o]·w[f,o], and the clip's Σ dy and Σ dy·(p − mean)·r
+// dy[b,f] = mask[b,f]·[scale·(p − mean) + beta > 0]·Σ_o g[b,o]·w[f,o], and the clip's Σ dy and Σ dy·(p − mean)·r
 // over its positions.
 //
 // An invocation owns one channel of one clip, all positions.
@@ -44,13 +44,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var sums = vec2(0.0, 0.0);
     for (var l = 0u; l < POSITIONS; l++) {
         let at = (b * POSITIONS + l) * C + c;
-        let p = below[at];
+        let apart = below[at] - mean;
         var d = 0.0;
-        if norm[c] * p + norm[C + c] > 0.0 {
+        if norm[c] * apart + norm[C + c] > 0.0 {
             d = mask[at] * product(b, l * C + c);
         }
         dy[at] = d;
-        sums += vec2(d, d * (p - mean) * r);
+        sums += vec2(d, d * apart * r);
     }
     partials[b * 2u * C + c] = sums.x;
     partials[(b * 2u + 1u) * C + c] = sums.y;

@@ -1,4 +1,4 @@
-// dw[f,o] = Σ_b max(scale·p[b,f] + shift, 0)·mask[b,f]·g[b,o], and dbias[o] = Σ_b g[b,o].
+// dw[f,o] = Σ_b max(scale·(p[b,f] − mean) + beta, 0)·mask[b,f]·g[b,o], and dbias[o] = Σ_b g[b,o].
 //
 // An invocation owns one weight, or one bias: row FEATURES, where what is read is 1.
 
@@ -31,11 +31,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         bias_gradient[o] = sum;
         return;
     }
-    let scale = norm[f % C];
-    let shift = norm[C + f % C];
+    let c = f % C;
     for (var b = 0u; b < CLIPS; b++) {
         let at = b * FEATURES + f;
-        sum += max(scale * below[at] + shift, 0.0) * mask[at] * logits_gradient[b * OUTPUTS + o];
+        let a = max(norm[c] * (below[at] - norm[2u * C + c]) + norm[C + c], 0.0);
+        sum += a * mask[at] * logits_gradient[b * OUTPUTS + o];
     }
     weights_gradient[i] = sum;
 }

@@ -1,5 +1,6 @@
 // bce(x, y) = max(x, 0) − x·y + log(1 + e), e = exp(−|x|); losses[b] = SCALE·v_b·Σ_t bce for own and
-// propagated labels; gradient = SCALE·v_b·(σ(x) − y), the propagated term times LAMBDA.
+// propagated labels; gradient = SCALE·v_b·(σ(x) − y), the propagated term times LAMBDA. By tag: each of
+// its terms times tag_weights[b, t].
 //
 // A workgroup owns one clip. Its invocations share the tags; a tree joins their sums.
 
@@ -16,6 +17,7 @@ const WIDTH: u32 = 64u;
 @group(0) @binding(4) var<storage, read_write> losses: array<f32>; // [clip, own or propagated]
 @group(0) @binding(5) var<storage, read_write> probabilities: array<f32>; // [clip, tag], of head 0
 @group(0) @binding(6) var<storage, read_write> gradient: array<f32>; // [clip, head, tag]
+@group(0) @binding(7) var<storage, read> tag_weights: array<f32>; // [clip, tag]
 
 var<workgroup> parts: array<vec2<f32>, WIDTH>;
 
@@ -46,14 +48,16 @@ fn slope(x: f32, y: f32) -> f32 {
     return select((1.0 - y) * e - y, (1.0 - y) - y * e, x > 0.0) / (1.0 + e);
 }
 
-fn forward(b: u32, clips: u32, local: u32) {
-    var mine = vec2(0.0, 0.0);
-    for (var t = local; t < TAGS; t += WIDTH) {
-        let x = logits[b * HEADS * TAGS + t];
-        let supported = logits[(b * HEADS + HEADS - 1u) * TAGS + t];
-        mine += vec2(bce(x, own[b * TAGS + t]), bce(supported, propagated[b * TAGS + t]));
-        probabilities[b * TAGS + t] = slope(x, 0.0);
-    }
+// Both terms of a tag; writes its probability.
+fn terms(b: u32, t: u32) -> vec2<f32> {
+    let x = logits[b * HEADS * TAGS + t];
+    let supported = logits[(b * HEADS + HEADS - 1u) * TAGS + t];
+    probabilities[b * TAGS + t] = slope(x, 0.0);
+    return vec2(bce(x, own[b * TAGS + t]), bce(supported, propagated[b * TAGS + t]));
+}
+
+// Joins the invocations' sums and writes the losses.
+fn join(b: u32, clips: u32, local: u32, mine: vec2<f32>) {
     parts[local] = mine;
     for (var half = WIDTH / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
@@ -64,6 +68,28 @@ fn forward(b: u32, clips: u32, local: u32) {
     if local == 0u {
         losses[2u * b] = SCALE * weights[b] * parts[0].x;
         losses[2u * b + 1u] = SCALE * weights[clips + b] * parts[0].y;
+    }
+}
+
+fn forward(b: u32, clips: u32, local: u32) {
+    var mine = vec2(0.0, 0.0);
+    for (var t = local; t < TAGS; t += WIDTH) {
+        mine += terms(b, t);
+    }
+    join(b, clips, local, mine);
+}
+
+// Writes the gradient of a tag's logits; its weights: of the own and the propagated term.
+fn backward(b: u32, t: u32, term_weights: vec2<f32>) {
+    let at = b * HEADS * TAGS + t;
+    let supported = (HEADS - 1u) * TAGS + at;
+    let term = term_weights.x * slope(logits[at], own[b * TAGS + t]);
+    let supportive = term_weights.y * slope(logits[supported], propagated[b * TAGS + t]);
+    if HEADS == 1u {
+        gradient[at] = term + supportive;
+    } else {
+        gradient[at] = term;
+        gradient[supported] = supportive;
     }
 }
 
@@ -84,18 +110,26 @@ fn train(
 ) {
     let b = group.x;
     forward(b, groups.x, local);
-    let first = SCALE * weights[b];
-    let second = SCALE * LAMBDA * weights[groups.x + b];
+    let term_weights = vec2(SCALE * weights[b], SCALE * LAMBDA * weights[groups.x + b]);
     for (var t = local; t < TAGS; t += WIDTH) {
-        let at = b * HEADS * TAGS + t;
-        let term = first * slope(logits[at], own[b * TAGS + t]);
-        let supported = (HEADS - 1u) * TAGS + at;
-        let supportive = second * slope(logits[supported], propagated[b * TAGS + t]);
-        if HEADS == 1u {
-            gradient[at] = term + supportive;
-        } else {
-            gradient[at] = term;
-            gradient[supported] = supportive;
-        }
+        backward(b, t, term_weights);
+    }
+}
+
+@compute @workgroup_size(WIDTH)
+fn train_by_tag(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let b = group.x;
+    var mine = vec2(0.0, 0.0);
+    for (var t = local; t < TAGS; t += WIDTH) {
+        mine += terms(b, t) * vec2(1.0, tag_weights[b * TAGS + t]);
+    }
+    join(b, groups.x, local, mine);
+    let term_weights = vec2(SCALE * weights[b], SCALE * LAMBDA * weights[groups.x + b]);
+    for (var t = local; t < TAGS; t += WIDTH) {
+        backward(b, t, term_weights * vec2(1.0, tag_weights[b * TAGS + t]));
     }
 }

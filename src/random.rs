@@ -27,6 +27,8 @@ pub enum Purpose {
     Bootstrap = 8,
     /// Synthetic data and test cases; counters: free.
     Synthetic = 9,
+    /// The order of a shuffled playlist; counters: kind of context, playlist.
+    Shuffle = 10,
 }
 
 /// The generator of a purpose and its counters (unused ones are 0). The 256-bit key is the five

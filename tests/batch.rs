@@ -145,7 +145,7 @@ fn labels_of_an_untagged_song() {
         let (mut own, mut propagated) = ([0.5f32; 3], [0.5f32; 3]);
         let mut space = vec![0.5; labels.workspace()];
         let mut random = generator(0, Purpose::Walk, [0, 0, example]);
-        let weights = labels.row(3, &mut random, &mut own, &mut propagated, &mut space);
+        let weights = labels.row(3, &mut random, &mut own, &mut propagated, &mut [], &mut space);
         (weights.own, own, weights.propagated, propagated)
     };
     let options = Options { range: 0.5, ..Options::default() };
@@ -188,7 +188,7 @@ fn labels_of_a_tagged_song() {
         let (mut own, mut propagated) = ([0.0f32; 3], [0.0f32; 3]);
         let mut space = vec![0.0; labels.workspace()];
         let mut random = generator(0, Purpose::Walk, [0; 3]);
-        let weights = labels.row(0, &mut random, &mut own, &mut propagated, &mut space);
+        let weights = labels.row(0, &mut random, &mut own, &mut propagated, &mut [], &mut space);
         (weights.own, own, weights.propagated, propagated)
     };
     let options = Options { mode: Mode::Expected, range: 0.5, ..Options::default() };

@@ -6,6 +6,7 @@ mod common;
 use common::golden::{Comparison, Golden, all, assert_all};
 use tagwalk::device::{Program, cpu, gpu, select};
 use tagwalk::error::Result;
+use tagwalk::kernels::conv::norm::{BETA, MEAN, SCALE};
 use tagwalk::kernels::products::Isa;
 use tagwalk::kernels::reference::step::{Batch, Moments, Rules, State, evaluate, step, tensors};
 use tagwalk::kernels::reference::{Labels, Real, Shape, convolution, patches, sigmoid};
@@ -249,8 +250,8 @@ impl Subject<'_> {
             }
         };
         let norm = download(program, &format!("norm {n}"));
-        let (scale, shift) = norm[..2 * layer.cout].split_at(layer.cout);
-        let at = |(j, v): (usize, &f32)| (scale[j % layer.cout] * v + shift[j % layer.cout]).max(0.0);
+        let row = |row: usize, j: usize| norm[row * layer.cout + j % layer.cout];
+        let at = |(j, v): (usize, &f32)| (row(SCALE, j) * (v - row(MEAN, j)) + row(BETA, j)).max(0.0);
         channels_first(&values.iter().enumerate().map(at).collect::<Vec<_>>(), golden.batch, layer.cout)
     }
 

@@ -33,7 +33,7 @@ fn loss_alone(clips: usize) -> Plan {
     .map(|(name, shape, role)| plan.tensor(name, &shape, DType::F32, role));
     let views = ids.map(|id| plan.view(id));
     let choice = Choice::gpu(Family::Plain);
-    let kernel = Loss { clips, tags: TAGS, heads: 1, scale: 1.0, lambda: 0.0, gradient: false, choice };
+    let kernel = Loss { clips, tags: TAGS, heads: 1, scale: 1.0, lambda: 0.0, gradient: false, by_tag: false, choice };
     plan.call(Section::Evaluate, "loss", kernel, &views);
     plan
 }

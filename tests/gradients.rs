@@ -8,8 +8,8 @@
 use rand::RngExt;
 use tagwalk::kernels::reference::step::{Batch, Rules, Tensors, pass};
 use tagwalk::kernels::reference::{
-    Labels, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, dense, dense_backward, losses, max_pool,
-    max_pool_backward, relu, relu_backward, statistics, times,
+    Labels, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, dense, dense_backward, losses,
+    losses_by_tag, max_pool, max_pool_backward, relu, relu_backward, statistics, times,
 };
 use tagwalk::network::{Layer, Network, Parameters, PoolMode};
 use tagwalk::random::{Generator, Purpose, generator};
@@ -194,6 +194,15 @@ fn both_losses() {
         let found = losses(&logits, &labels, tags, heads, scale, lambda);
         let by_difference = differences(|x| losses(x, &labels, tags, heads, scale, lambda).total, &logits, 1e-3);
         agree(&format!("losses {i}"), &found.dlogits, &by_difference, OPERATION);
+
+        // With weights of tags, some 0; all 1 they change nothing, all 2 they double the propagated term.
+        let weights: Vec<f64> = values(&mut g, clips * tags, -0.5, 2.0).iter().map(|w| w.max(0.0)).collect();
+        let weighed = |x: &[f64], w: &[f64]| losses_by_tag(x, &labels, w, tags, heads, scale, lambda);
+        let by_difference = differences(|x| weighed(x, &weights).total, &logits, 1e-3);
+        agree(&format!("losses by tag {i}"), &weighed(&logits, &weights).dlogits, &by_difference, OPERATION);
+        let [ones, twos] = [1.0, 2.0].map(|w| weighed(&logits, &vec![w; clips * tags]));
+        assert!(ones.dlogits == found.dlogits && ones.total == found.total);
+        assert!((twos.propagated - 2.0 * found.propagated).abs() < 1e-12 && twos.own == found.own);
     }
 }
 

@@ -1,53 +1,16 @@
-//! Walks along playlists: exact values against the golden ones (exact fractions, computed by the
-//! script beside them), a literal walker written from the paper's pseudo-code against the exact
-//! law, and a million draws of every reading against it.
+//! The exact laws of walks along playlists: values beside the golden ones (exact fractions, computed by
+//! the script beside them), and worked by hand. tests/walk_draws.rs draws from them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rand::RngExt;
-use rayon::prelude::*;
 use serde_json::Value;
-use tagwalk::dataset::Rows;
-use tagwalk::playlists::{Bits, Options, Reading, UntaggedLenders, Walks, similarity};
-use tagwalk::random::{Generator, Purpose, generator};
+use tagwalk::playlists::contexts::{Lists, Starts};
+use tagwalk::playlists::hops::propagate;
+use tagwalk::playlists::{Bits, Contexts, Options, RandomLenders, Reading, Substitutes, UntaggedLenders, Walks, similarity};
 
-const READINGS: [Reading; 6] = [Reading::Discard, Reading::Printed, Reading::Clamp, Reading::Redraw, Reading::Eq2, Reading::Wrap];
-const LENDERS: [UntaggedLenders; 3] = [UntaggedLenders::Drop, UntaggedLenders::Pass, UntaggedLenders::Zeros];
-
-type Compressed = (Vec<u64>, Vec<u32>);
-
-fn compressed(lists: &[Vec<u32>]) -> Compressed {
-    let mut offsets = vec![0];
-    for list in lists {
-        offsets.push(offsets[offsets.len() - 1] + list.len() as u64);
-    }
-    (offsets, lists.concat())
-}
-
-fn rows((offsets, values): &Compressed) -> Rows<'_> {
-    Rows { offsets, values }
-}
-
-/// Playlists and the songs' memberships, as a dataset has them.
-struct World {
-    lists: Vec<Vec<u32>>,
-    playlists: Compressed,
-    memberships: Compressed,
-}
-
-impl World {
-    fn new(lists: Vec<Vec<u32>>, songs: usize) -> World {
-        let of = |s: u32| (0..lists.len() as u32).filter(|&p| lists[p as usize].contains(&s)).collect();
-        let memberships: Vec<Vec<u32>> = (0..songs as u32).map(of).collect();
-        World { playlists: compressed(&lists), memberships: compressed(&memberships), lists }
-    }
-
-    fn walks(&self, lenders: Bits, reading: Reading, range: f64, untagged_lenders: UntaggedLenders) -> Walks<'_> {
-        let options = Options { reading, range, untagged_lenders, ..Options::default() };
-        Walks::new(rows(&self.playlists), rows(&self.memberships), lenders, &options).unwrap()
-    }
-}
+mod common;
+use common::walks::{READINGS, World, compressed, mixed, rows, tangled};
 
 /// The golden problems, the committed copy first. The second is there on machines that have it.
 fn golden() -> Vec<Value> {
@@ -258,252 +221,6 @@ fn songs_between_that_cannot_lend() {
     }
 }
 
-/// The walk as the pseudo-code has it, place by place; `None`: nothing.
-struct Literal<'w> {
-    world: &'w World,
-    lenders: &'w Bits,
-    reading: Reading,
-    range: f64,
-    untagged: UntaggedLenders,
-}
-
-impl Literal<'_> {
-    fn lends(&self, song: u32) -> bool {
-        self.lenders.contains(song as usize)
-    }
-
-    fn can_stop(&self, song: u32) -> bool {
-        self.untagged != UntaggedLenders::Pass || self.lends(song)
-    }
-
-    /// One try; `Err` where the walk left the playlist.
-    fn along(&self, list: &[u32], start: usize, random: &mut Generator) -> Result<u32, ()> {
-        let right: bool = random.random();
-        let last = list.len() as i64 - 1;
-        let beyond = |i: i64| i < 0 || i > last || (self.reading == Reading::Printed && i == last);
-        let mut i = start as i64;
-        while !beyond(i) {
-            let song = list[i as usize];
-            let next = if right { i + 1 } else { i - 1 };
-            let mut ahead = list[if right { next as usize..list.len() } else { 0..i as usize }].iter();
-            let end = self.reading == Reading::Clamp && !ahead.any(|&s| self.can_stop(s));
-            if self.can_stop(song) && (end || random.random::<f64>() >= self.range) {
-                return Ok(song);
-            }
-            i = next;
-        }
-        Err(())
-    }
-
-    fn weighted(&self, list: &[u32], start: usize, random: &mut Generator) -> Option<u32> {
-        let weight = |j: usize| if self.can_stop(list[j]) { self.range.powi(j.abs_diff(start) as i32) } else { 0.0 };
-        let total: f64 = (0..list.len()).map(weight).sum();
-        let mut left = random.random::<f64>() * total;
-        (0..list.len())
-            .find(|&j| {
-                left -= weight(j);
-                left < 0.0
-            })
-            .map(|j| list[j])
-    }
-
-    /// The list that a walk of `song` sees, and where it starts.
-    fn seen(&self, list: &[u32], song: u32) -> (Vec<u32>, usize) {
-        let start = list.iter().position(|&s| s == song).unwrap();
-        let keep = |i: usize| i == start || self.untagged != UntaggedLenders::Drop || self.lends(list[i]);
-        let before = (0..start).filter(|&i| keep(i)).count();
-        ((0..list.len()).filter(|&i| keep(i)).map(|i| list[i]).collect(), before)
-    }
-
-    fn walk(&self, song: u32, exclude_self: bool, random: &mut Generator) -> Option<u32> {
-        let lists: Vec<_> = self.world.lists.iter().filter(|l| l.contains(&song)).map(|l| self.seen(l, song)).collect();
-        if lists.is_empty() {
-            return None;
-        }
-        let other = |s: &u32| *s != song && self.can_stop(*s);
-        let once = |random: &mut Generator| -> Option<u32> {
-            if self.reading == Reading::Wrap {
-                if !exclude_self && self.can_stop(song) && random.random::<f64>() >= self.range {
-                    return Some(song);
-                }
-                let mut halves: Vec<Vec<u32>> = Vec::new();
-                for (list, start) in &lists {
-                    halves.push(list[start + 1..].to_vec());
-                    halves.push(list[..*start].iter().rev().copied().collect());
-                }
-                halves.retain(|h| !h.is_empty());
-                let half = halves.get(random.random_range(0..halves.len().max(1)))?;
-                let fits = |s: &u32| if exclude_self { other(s) } else { self.can_stop(*s) };
-                if !half.iter().any(fits) {
-                    return None;
-                }
-                loop {
-                    for s in half {
-                        if self.can_stop(*s) && random.random::<f64>() >= self.range {
-                            if fits(s) {
-                                return Some(*s);
-                            }
-                            break; // On condition that another lends: from the near end again.
-                        }
-                    }
-                }
-            }
-            let (list, start) = &lists[random.random_range(0..lists.len())];
-            if exclude_self && !list.iter().any(other) {
-                return None;
-            }
-            loop {
-                let drawn = match self.reading {
-                    Reading::Eq2 => Ok(self.weighted(list, *start, random)?),
-                    Reading::Redraw if !list.iter().any(|s| self.can_stop(*s)) => return None,
-                    _ => self.along(list, *start, random),
-                };
-                match drawn {
-                    Ok(s) if !exclude_self || s != song => return Some(s),
-                    Err(()) if !exclude_self && self.reading != Reading::Redraw => return None,
-                    // printed: where the last place is the only other one, no walk ever ends.
-                    _ if self.reading == Reading::Printed => {
-                        let inside = if start + 1 == list.len() { &[] } else { &list[..list.len() - 1] };
-                        if !inside.iter().any(other) {
-                            return None;
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        };
-        once(random).filter(|&s| self.untagged == UntaggedLenders::Zeros || self.lends(s))
-    }
-}
-
-/// Fails where the counts differ from the exact law at significance 1e-6 (chi-square, cells of
-/// fewer than 10 expected joined; its quantile by Wilson and Hilferty 1931).
-fn chi_square(walks: &Walks<'_>, song: usize, exclude_self: bool, counts: &[u64], what: &str) {
-    let exact = walks.exact(song, exclude_self);
-    let total: u64 = counts.iter().sum();
-    let mut probabilities = vec![0.0; counts.len()];
-    exact.songs.iter().for_each(|&(s, p)| probabilities[s as usize] = p);
-    *probabilities.last_mut().unwrap() = exact.nothing;
-    let mut rest = (0.0, 0.0);
-    let mut joined = Vec::new();
-    for (cell, (&got, p)) in counts.iter().zip(probabilities).enumerate() {
-        assert!(got == 0 || p > 1e-13, "{what}: drew {cell}, which has no probability");
-        let (got, want) = (got as f64, p * total as f64);
-        if want >= 10.0 {
-            joined.push((got, want));
-        } else {
-            rest = (rest.0 + got, rest.1 + want);
-        }
-    }
-    if rest.1 >= 10.0 {
-        joined.push(rest);
-    } else if let Some(first) = joined.first_mut() {
-        *first = (first.0 + rest.0, first.1 + rest.1);
-    }
-    let statistic: f64 = joined.iter().map(|(got, want)| (got - want).powi(2) / want).sum();
-    let freedom = joined.len() as f64 - 1.0;
-    if freedom == 0.0 {
-        assert!(statistic < 1e-9, "{what}");
-        return;
-    }
-    let z = 4.7534; // of 1 - 1e-6
-    let spread = 2.0 / (9.0 * freedom);
-    let bound = freedom * (1.0 - spread + z * spread.sqrt()).powi(3);
-    assert!(statistic < bound, "{what}: chi-square {statistic:.1} over {bound:.1} with {freedom} degrees of freedom");
-}
-
-/// Overlapping playlists with songs twice, ends that cannot lend, and lists of one.
-fn tangled() -> (World, Bits) {
-    let lists = vec![
-        vec![0, 1, 2, 3, 4, 5, 6, 7, 8],
-        vec![9, 0, 1, 10, 11],
-        vec![2, 0, 3, 0, 9, 5],
-        vec![1, 12, 1, 6, 0],
-        vec![1],
-        vec![13, 13],
-        vec![4, 10, 1],
-        vec![13, 2],
-        vec![12, 1],
-    ];
-    let lenders = Bits::from_fn(15, |s| !matches!(s, 1 | 4 | 8 | 10 | 13));
-    (World::new(lists, 15), lenders)
-}
-
-/// How often each song came: one count a song, the last for nothing.
-fn count(songs: usize, mut draw: impl FnMut() -> Option<u32>, draws: usize) -> Vec<u64> {
-    let mut counts = vec![0; songs + 1];
-    for _ in 0..draws {
-        counts[draw().map_or(songs, |s| s as usize)] += 1;
-    }
-    counts
-}
-
-/// Every combination of reading, lenders and exclude-self.
-fn combinations() -> Vec<(Reading, UntaggedLenders, bool)> {
-    let mut all = Vec::new();
-    for reading in READINGS {
-        for untagged in LENDERS {
-            all.extend([false, true].map(|exclude_self| (reading, untagged, exclude_self)));
-        }
-    }
-    all
-}
-
-#[test]
-fn the_literal_walk_has_the_exact_law() {
-    let (world, lenders) = tangled();
-    combinations().into_par_iter().enumerate().for_each(|(i, (reading, untagged, exclude_self))| {
-        let range = 0.6;
-        let walks = world.walks(lenders.clone(), reading, range, untagged);
-        let literal = Literal { world: &world, lenders: &lenders, reading, range, untagged };
-        for song in [0, 1, 2, 8, 9, 13, 14] {
-            let mut random = generator(7, Purpose::Synthetic, [i as u64, song as u64, 0]);
-            let counts = count(15, || literal.walk(song as u32, exclude_self, &mut random), 20_000);
-            let what = format!("literal {reading:?} {untagged:?} exclude {exclude_self} song {song}");
-            chi_square(&walks, song, exclude_self, &counts, &what);
-        }
-    });
-}
-
-#[test]
-fn a_million_draws_have_the_exact_law() {
-    let (world, lenders) = tangled();
-    combinations().into_par_iter().enumerate().for_each(|(i, (reading, untagged, exclude_self))| {
-        let check = |song: usize, range: f64, draws: usize| {
-            let walks = world.walks(lenders.clone(), reading, range, untagged);
-            let mut random = generator(11, Purpose::Walk, [i as u64, song as u64, (range * 1000.0) as u64]);
-            let counts = count(15, || walks.draw(song, exclude_self, &mut random), draws);
-            let what = format!("{reading:?} {untagged:?} r = {range} exclude {exclude_self} song {song}");
-            chi_square(&walks, song, exclude_self, &counts, &what);
-        };
-        check(0, 0.4, 1_000_000);
-        for song in [1, 2, 3, 5, 8, 9, 12, 13, 14] {
-            check(song, 0.7, 30_000);
-        }
-        for range in [0.0, 0.05, 0.95, 1.0] {
-            for song in 0..15 {
-                check(song, range, 4_000);
-            }
-        }
-    });
-}
-
-/// A long playlist without songs twice: the closed forms far from the start.
-#[test]
-fn long_playlists_are_drawn_by_closed_forms() {
-    let world = World::new(vec![(0..200).collect()], 200);
-    for reading in READINGS {
-        for (range, exclude_self) in [(0.98, false), (0.98, true), (1.0, true)] {
-            let walks = world.walks(Bits::from_fn(200, |s| s % 7 != 3), reading, range, UntaggedLenders::Drop);
-            for song in [60, 66, 199] {
-                let mut random = generator(5, Purpose::Walk, [song as u64, 0, 0]);
-                let counts = count(200, || walks.draw(song, exclude_self, &mut random), 100_000);
-                chi_square(&walks, song, exclude_self, &counts, &format!("{reading:?} r = {range} song {song}"));
-            }
-        }
-    }
-}
-
 #[test]
 fn ranges_outside_0_to_1_are_refused() {
     let (world, lenders) = tangled();
@@ -513,4 +230,156 @@ fn ranges_outside_0_to_1_are_refused() {
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("--range"));
     }
+}
+
+#[test]
+fn golden_hops() {
+    for golden in golden() {
+        for problem in golden["multi_hop"].as_array().unwrap() {
+            let names: Vec<&str> = problem["songs"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+            let number = |name: &Value| names.iter().position(|n| *n == name.as_str().unwrap()).unwrap() as u32;
+            let lists: Vec<Vec<u32>> = problem["playlists"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|p| p.as_array().unwrap().iter().map(number).collect())
+                .collect();
+            let world = World::new(lists, names.len());
+            let (r, alpha) = (problem["r"].as_f64().unwrap(), problem["alpha"].as_f64().unwrap());
+            let walks = world.walks(Bits::from_fn(names.len(), |_| true), Reading::Eq2, r, UntaggedLenders::Zeros);
+            let table = |rows: &Value| -> Vec<f64> {
+                rows.as_array()
+                    .unwrap()
+                    .iter()
+                    .flat_map(|row| row.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()))
+                    .collect()
+            };
+            let start = table(&problem["Y0"]);
+            let columns = start.len() / names.len();
+            let iterations = problem["iterations"].as_array().unwrap();
+            assert!(iterations.len() >= 3);
+            for (n, want) in (1..).zip(iterations) {
+                let got = propagate(&walks, &start, columns, n, alpha, false);
+                let want = table(want);
+                assert_eq!(got.len(), want.len());
+                got.iter().zip(&want).for_each(|(g, w)| close(*g, *w, &|| format!("a = {alpha}, {n} hops")));
+            }
+            // The rows of P are those of one hop of a = 1 from every song alone.
+            let one: Vec<f64> = (0..names.len().pow(2)).map(|i| f64::from(u8::from(i % (names.len() + 1) == 0))).collect();
+            let p = propagate(&walks, &one, names.len(), 1, 1.0, false);
+            p.iter().zip(table(&problem["P"])).for_each(|(g, w)| close(*g, w, &|| "P".into()));
+        }
+    }
+}
+
+/// Sources a (weight 1) with lists 0 1 2 and 0 3, b (weight 3) with list 4 0; r = 1/2, eq2, worked by hand. Song 0:
+/// source a 1/4, each of its lists half; in 0 1 2 weights 4 : 2 : 1, in 0 3 and 4 0 weights 2 : 1.
+#[test]
+fn sources_by_weight_then_lists_alike() {
+    let contexts = mixed(&[(1.0, vec![vec![0, 1, 2], vec![0, 3]]), (3.0, vec![vec![4, 0]])], 5);
+    let walks = |reading| {
+        let options = Options { reading, range: 0.5, ..Options::default() };
+        Walks::along(contexts.clone(), Bits::from_fn(5, |_| true), &options).unwrap()
+    };
+    let law = |reading, song: usize, exclude_self: bool| {
+        let mut p = [0.0; 5];
+        walks(reading).exact(song, exclude_self).songs.iter().for_each(|&(s, q)| p[s as usize] = q);
+        p
+    };
+    let check = |got: [f64; 5], want: [f64; 5]| got.iter().zip(want).for_each(|(g, w)| close(*g, w, &|| format!("{got:?}")));
+    check(
+        law(Reading::Eq2, 0, false),
+        [(4.0 / 7.0 + 2.0 / 3.0) / 8.0 + 0.75 * 2.0 / 3.0, 2.0 / 7.0 / 8.0, 1.0 / 7.0 / 8.0, 1.0 / 3.0 / 8.0, 0.25],
+    );
+    check(law(Reading::Eq2, 0, true), [0.0, 2.0 / 3.0 / 8.0, 1.0 / 3.0 / 8.0, 0.125, 0.75]);
+    // In one source only, whatever its weight.
+    check(law(Reading::Eq2, 4, true), [1.0, 0.0, 0.0, 0.0, 0.0]);
+    // wrap: itself 1/2, then a half-list: of a's two, or b's one; in 1 2 weights 2 : 1.
+    check(law(Reading::Wrap, 0, false), [0.5, 0.5 / 8.0 * 2.0 / 3.0, 0.5 / 8.0 / 3.0, 0.5 / 8.0, 0.375]);
+    assert_eq!(contexts.source_of(1).name, "0");
+    assert_eq!(contexts.source_of(2).name, "1");
+    assert_eq!(contexts.popularity(), [3, 1, 1, 1, 1]);
+}
+
+/// One source named is one source borrowed, to the last bit, in every reading; and lists that only their first song
+/// starts in are no lists of the others.
+#[test]
+fn one_source_is_the_playlists_themselves() {
+    let (world, lenders) = tangled();
+    let one = mixed(&[(7.0, world.lists.clone())], 15);
+    for reading in READINGS {
+        let options = Options { reading, range: 0.6, ..Options::default() };
+        let walks = [
+            Walks::new(rows(&world.playlists), rows(&world.memberships), lenders.clone(), &options).unwrap(),
+            Walks::along(one.clone(), lenders.clone(), &options).unwrap(),
+        ];
+        for song in 0..15 {
+            assert_eq!(walks[0].exact(song, true), walks[1].exact(song, true));
+            assert_eq!(walks[0].exact(song, false), walks[1].exact(song, false));
+        }
+    }
+    let own = Lists { name: "own".into(), weight: 1.0, starts: Starts::First, lists: vec![vec![0, 1, 2], vec![2, 0]] };
+    let options = Options { reading: Reading::Eq2, range: 1.0, ..Options::default() };
+    let walks = Walks::along(Contexts::of_lists(3, &[own]), Bits::from_fn(3, |_| true), &options).unwrap();
+    assert_eq!(walks.exact(0, true).songs, [(1, 0.5), (2, 0.5)]);
+    assert_eq!((walks.exact(1, false).nothing, walks.exact(2, true).songs), (1.0, vec![(0, 1.0)]));
+    assert_eq!(walks.contexts().popularity(), [2, 1, 2]);
+}
+
+/// r = 1 with eq2: every place of the playlist alike; r = 0: the song itself.
+#[test]
+fn the_ends_of_the_range() {
+    let world = World::new(vec![(0..8).collect()], 8);
+    let walks = |range| world.walks(Bits::from_fn(8, |_| true), Reading::Eq2, range, UntaggedLenders::Drop);
+    for song in 0..8 {
+        assert_eq!(walks(1.0).exact(song, false).songs, (0..8).map(|s| (s, 0.125)).collect::<Vec<_>>());
+        walks(1.0).exact(song, true).songs.iter().for_each(|&(_, p)| close(p, 1.0 / 7.0, &|| "exclude".into()));
+        let itself = walks(0.0).exact(song, false).songs.into_iter().filter(|s| s.1 > 0.0).collect::<Vec<_>>();
+        assert_eq!(itself, [(song as u32, 1.0)]);
+    }
+}
+
+/// The rule of `controls`, written anew: the nearest number of lists, of two the lower, at which there is
+/// somebody but these two.
+fn same_popularity(popularity: &[u32], lenders: &Bits, song: u32, drawn: u32) -> Vec<u32> {
+    let may = |s: u32| lenders.contains(s as usize) && popularity[s as usize] > 0 && s != song && s != drawn;
+    let others: Vec<u32> = (0..popularity.len() as u32).filter(|&s| may(s)).collect();
+    let wanted = popularity[drawn as usize];
+    let key = |s: u32| (popularity[s as usize].abs_diff(wanted), popularity[s as usize]);
+    let least = others.iter().map(|&s| key(s)).min();
+    others.into_iter().filter(|&s| Some(key(s)) == least).collect()
+}
+
+#[test]
+fn substitutes_are_as_popular() {
+    let (world, lenders) = tangled();
+    let walks = world.walks(lenders.clone(), Reading::Discard, 0.5, UntaggedLenders::Drop);
+    let popularity = walks.contexts().popularity();
+    assert_eq!(popularity, (0..15).map(|s| world.lists.iter().filter(|l| l.contains(&s)).count() as u32).collect::<Vec<_>>());
+    let of = |which, song, drawn| {
+        let mut all = Vec::new();
+        Substitutes::of(&walks, which).unwrap().each(song, drawn, &mut |lender, p| all.push((lender, p)));
+        let total: f64 = all.iter().map(|a| a.1).sum();
+        close(total, 1.0, &|| "sum".into());
+        assert!(all.iter().all(|a| a.1 == all[0].1));
+        all.into_iter().map(|a| a.0).collect::<Vec<u32>>()
+    };
+    let mut widened = 0;
+    for song in 0..15 {
+        for drawn in (0..15).filter(|&s| lenders.contains(s as usize) && popularity[s as usize] > 0) {
+            let want = same_popularity(&popularity, &lenders, song, drawn);
+            widened += usize::from(popularity[want[0] as usize] != popularity[drawn as usize]);
+            assert_eq!(of(RandomLenders::Popularity, song, drawn), want, "{song}, {drawn}");
+            let any: Vec<u32> =
+                (0..14).filter(|&s| lenders.contains(s as usize) && s != song && popularity[s as usize] > 0).collect();
+            assert_eq!(of(RandomLenders::Any, song, drawn), any);
+        }
+    }
+    assert!(widened > 10, "only {widened} pairs had nobody as popular");
+    assert!(Substitutes::of(&walks, RandomLenders::None).is_none());
+    // Alone among lenders: whoever was drawn.
+    let walks = world.walks(Bits::from_fn(15, |s| s == 3), Reading::Discard, 0.5, UntaggedLenders::Drop);
+    let mut lent = Vec::new();
+    Substitutes::of(&walks, RandomLenders::Popularity).unwrap().each(0, 3, &mut |lender, p| lent.push((lender, p)));
+    assert_eq!(lent, [(3, 1.0)]);
 }

@@ -46,6 +46,8 @@ pub struct Batch {
     pub propagated: Vec<f32>,
     /// `[2, clip]`: own, propagated.
     pub weights: Vec<f32>,
+    /// `[clip, tag]`: of the propagated term, where tags are weighed one by one.
+    pub tag_weights: Vec<f32>,
     /// `[clip, feature]`: 0 or 1/(1 − rate).
     pub mask: Vec<f32>,
     /// Where each clip was cut; those from `filled` on are silence with weight 0.
@@ -66,6 +68,7 @@ impl Batch {
             own: vec![0.0; clips * network.tags],
             propagated: vec![0.0; clips * network.tags],
             weights: vec![0.0; 2 * clips],
+            tag_weights: vec![1.0; clips * network.tags],
             mask: vec![1.0; clips * network.features()?],
             clips: vec![Clip::default(); clips],
             filled: 0,
@@ -97,6 +100,7 @@ pub struct Inputs {
     own: TensorId,
     propagated: TensorId,
     weights: TensorId,
+    tag_weights: Option<TensorId>,
     mask: TensorId,
 }
 
@@ -110,6 +114,7 @@ impl Inputs {
             own: find(names::OWN),
             propagated: find(names::PROPAGATED),
             weights: find(names::WEIGHTS),
+            tag_weights: plan.find(names::TAG_WEIGHTS),
             mask: find(names::MASK),
         }
     }
@@ -124,5 +129,8 @@ pub fn upload(program: &mut dyn Program, inputs: &Inputs, batch: &Batch) -> Resu
     program.upload(inputs.own, bytemuck::cast_slice(&batch.own))?;
     program.upload(inputs.propagated, bytemuck::cast_slice(&batch.propagated))?;
     program.upload(inputs.weights, bytemuck::cast_slice(&batch.weights))?;
+    if let Some(tag_weights) = inputs.tag_weights {
+        program.upload(tag_weights, bytemuck::cast_slice(&batch.tag_weights))?;
+    }
     program.upload(inputs.mask, bytemuck::cast_slice(&batch.mask))
 }

@@ -93,11 +93,13 @@ impl<'a> Stage<'a> {
         let order = Order::new(clips, seed, epoch);
         let tags = network.tags;
         let features = batch.mask.len() / size;
+        let by_tag = self.labels.options().weighs_tags();
         let (own_weights, propagated_weights) = batch.weights.split_at_mut(size);
         let rows = (
             batch.waves.par_chunks_mut(network.wave_stride()),
             batch.own.par_chunks_mut(tags),
             batch.propagated.par_chunks_mut(tags),
+            batch.tag_weights.par_chunks_mut(tags),
             batch.sums.par_chunks_mut(tags),
             batch.mask.par_chunks_mut(features),
             own_weights,
@@ -105,7 +107,7 @@ impl<'a> Stage<'a> {
             &mut batch.clips,
         );
         rows.into_par_iter().enumerate().for_each(|(example, row)| {
-            let (wave, own, propagated, sums, mask, own_weight, propagated_weight, clip) = row;
+            let (wave, own, propagated, tag_weights, sums, mask, own_weight, propagated_weight, clip) = row;
             let random = |purpose| generator(seed, purpose, [epoch, step, example as u64]);
             let place = (step * size as u64 + example as u64) % clips;
             let song = self.songs[(order.at(place) / self.sampling.clips_per_song as u64) as usize] as usize;
@@ -117,7 +119,8 @@ impl<'a> Stage<'a> {
             cut(audio, start, network.clip_length, wave);
 
             let sums = &mut sums[..self.labels.workspace()];
-            let weights = self.labels.row(song, &mut random(Purpose::Walk), own, propagated, sums);
+            let tag_weights = &mut tag_weights[..if by_tag { tags } else { 0 }];
+            let weights = self.labels.row(song, &mut random(Purpose::Walk), own, propagated, tag_weights, sums);
             (*own_weight, *propagated_weight) = (weights.own, weights.propagated);
             drop_out(network.dropout, &mut random(Purpose::Dropout), mask);
         });

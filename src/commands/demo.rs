@@ -75,7 +75,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let arms = if args.all { arms::all(REMOVED) } else { arms::main(REMOVED) };
     let mut trials: Vec<(Arm, PathBuf, Trial)> = Vec::new();
     for (i, arm) in arms.iter().enumerate() {
-        let run = folder.join(arm.name.replace(" --", "-").replace([' ', ','], "-").replace("--", "-"));
+        let run = folder.join(arm.slug());
         let config = config(&dataset, &device, choice.clone(), arm, args.seed)?;
         let mut show = Show::new(format!("{} of {}, {}", i + 1, arms.len(), arm.name));
         let trial =

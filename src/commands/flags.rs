@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::propagation::PropagationFlags;
 use crate::dataset::Dataset;
 use crate::device::select::{DeviceKind, Selection};
 use crate::device::{self, Device};
@@ -13,7 +14,6 @@ use crate::kernels::{Choice, Family, Precision, winograd};
 use crate::measure::tune::cache::{self, Cache, Key};
 use crate::network::{Network, family};
 use crate::plan::Settings;
-use crate::playlists::{self, Lend, Mode, Reading, Untagged, UntaggedLenders};
 use crate::train::options::{Config, Options, config};
 use crate::train::schedule::{Rule, Schedule};
 
@@ -205,7 +205,9 @@ pub enum Variance {
 /// Which network.
 #[derive(Args, Clone, Debug)]
 pub struct NetworkFlags {
-    /// The family member: m^n or m^n-s (3^9: the released network; 3^5-81: small and quick), or a JSON file with its layers
+    /// The family member: m^n or m^n-s, filters of m samples, n modules, clips of s m^n samples (s = m unless given): 3^9 (the
+    /// released network, 59,049 samples), 3^5-81 (small and quick, 19,683), 3^7-9 (19,683), 2^13 and 4^6 (16,384), 5^5 (15,625);
+    /// /d divides its channels by d; or a JSON file with its layers
     #[arg(long, default_value = family::RELEASED, value_name = "NAME|FILE")]
     pub network: String,
     /// Samples a clip, where not the member's own (59049 for 3^9; the paper's is 50000): pooling becomes 'same'
@@ -285,60 +287,6 @@ pub struct TrainFlags {
     pub propagation: PropagationFlags,
 }
 
-/// How tags are lent.
-#[derive(Args, Clone, Debug)]
-pub struct PropagationFlags {
-    /// The supportive term
-    #[arg(long, value_enum, default_value_t = Mode::Walk)]
-    pub mode: Mode,
-    /// How the walk's pseudo-code is read
-    #[arg(long, value_enum, default_value_t = Reading::Discard)]
-    pub reading: Reading,
-    /// Search range r, 0 to 1: the chance to walk on at each song
-    #[arg(long, default_value_t = 0.4, value_name = "R")]
-    pub range: f64,
-    /// Weight of the supportive term
-    #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
-    pub lambda: f32,
-    /// Another song lends, never the song itself
-    #[arg(long)]
-    pub exclude_self: bool,
-    /// Songs in a playlist that cannot lend
-    #[arg(long, value_enum, default_value_t = UntaggedLenders::Drop)]
-    pub untagged_lenders: UntaggedLenders,
-    /// Which songs may lend
-    #[arg(long, value_enum, default_value_t = Lend::Train)]
-    pub lend: Lend,
-    /// Training songs without tags
-    #[arg(long, value_enum, default_value_t = Untagged::Mask)]
-    pub untagged: Untagged,
-    /// A control: whoever the walk draws, any other lender lends in its place
-    #[arg(long)]
-    pub random_lenders: bool,
-    /// Share of the tagged training songs that lose all tags, by seed: to try what sparse tags do
-    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
-    pub remove: f64,
-}
-
-impl PropagationFlags {
-    /// The options of `playlists/`, checked.
-    pub fn options(&self) -> Result<playlists::Options> {
-        let options = playlists::Options {
-            mode: self.mode,
-            reading: self.reading,
-            range: self.range,
-            exclude_self: self.exclude_self,
-            untagged_lenders: self.untagged_lenders,
-            lend: self.lend,
-            untagged: self.untagged,
-            random_lenders: self.random_lenders,
-            remove: self.remove,
-        };
-        options.check()?;
-        Ok(options)
-    }
-}
-
 impl TrainFlags {
     /// The configuration of a run on a dataset.
     pub fn config(&self, dataset: &Dataset, device: &Device, choice: Choice) -> Result<Config> {
@@ -356,7 +304,7 @@ impl TrainFlags {
             unbiased_variance: self.running_variance == Variance::Unbiased,
             choice,
         };
-        let train = Options { schedule, propagation: self.propagation.options()?, clips_per_song: self.clips_per_song };
+        let train = Options { schedule, propagation: self.propagation.options(dataset)?, clips_per_song: self.clips_per_song };
         Ok(config(dataset, device, network, settings, self.seed, train))
     }
 }

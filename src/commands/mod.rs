@@ -8,12 +8,14 @@ pub mod check;
 pub mod demo;
 pub mod devices;
 pub mod evaluate;
+pub mod explain;
 pub mod flags;
 pub mod info;
 pub mod plan;
 #[cfg(feature = "import")]
 pub mod prepare;
 pub mod print;
+pub mod propagation;
 pub mod report;
 #[cfg(feature = "import")]
 pub mod tag;
@@ -43,6 +45,7 @@ pub enum Command {
     Info(info::Args),
     Verify(verify::Args),
     Walk(walk::Args),
+    Explain(explain::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
     #[cfg(feature = "import")]
@@ -74,6 +77,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Info(args) => info::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Walk(args) => walk::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         #[cfg(feature = "import")]

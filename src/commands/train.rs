@@ -10,10 +10,11 @@ use super::Outcome;
 use super::flags::{DeviceFlags, TrainFlags, say};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::plan::{Run, training};
+use crate::plan::Run;
 use crate::playlists::Mode;
 use crate::run::interrupt;
 use crate::train::options::Config;
+use crate::train::trainer::plan_of;
 use crate::train::{Cadence, Ending, Event, Session};
 
 /// Trains a network on a dataset, with tags lent along playlists
@@ -76,7 +77,14 @@ const DECIDING: &[&str] = &[
     "untagged_lenders",
     "lend",
     "untagged",
+    "contexts",
+    "shuffle_playlists",
     "random_lenders",
+    "hops",
+    "alpha",
+    "tag_weights",
+    "range_by_category",
+    "categories",
     "remove",
     "family",
     "precision",
@@ -145,7 +153,7 @@ pub fn run(args: Args) -> Result<Outcome> {
 }
 
 fn dry_run(config: &Config, args: &Args) -> Result<Outcome> {
-    let plan = training(&config.network, &config.settings)?;
+    let plan = plan_of(config)?;
     let block = crate::plan::memory::block(&plan);
     let gflop = plan.flops(Run::Train) as f64 / 1e9;
     if args.json {
@@ -179,7 +187,7 @@ fn introduce(session: &Session, dataset: &Dataset) {
     if place.steps > 0 {
         super::print::note(format_args!("going on after step {}", place.steps));
     }
-    if config.train.propagation.mode != Mode::None && dataset.playlists().is_empty() {
+    if config.train.propagation.mode != Mode::None && stage.labels().walks().contexts().lists().is_empty() {
         super::print::note("no playlist has two songs of the dataset: no tag can be borrowed; `tagwalk info` shows what it has");
     }
     let tagged = stage.songs().iter().filter(|&&song| stage.labels().tags().is_tagged(song as usize)).count();

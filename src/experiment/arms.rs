@@ -1,69 +1,248 @@
-//! The arms of an experiment by name. Each removes the same tags for the same seed; they differ in
-//! what they make of the rest.
+//! The arms of an experiment by name: what each does with tags and playlists, and the flags of
+//! `tagwalk train` that do it. Each removes the same tags for the same seed; they differ in what they
+//! make of the rest. Rows are those of `paper.md`, section 1.
 
-use crate::playlists::{Mode, Options, Untagged};
+use std::path::Path;
+
+use crate::network::family;
+use crate::playlists::options::{Context, File, Origin};
+use crate::playlists::{Lend, Mode, Options, RandomLenders, Reading, TagWeights, Untagged, UntaggedLenders};
 
 /// One way to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arm {
-    pub name: &'static str,
+    pub name: String,
     /// One line for people.
-    pub what: &'static str,
+    pub what: String,
+    /// The paper's row that it belongs to; empty where it is a control of all.
+    pub row: &'static str,
     pub propagation: Options,
+    /// Flags beside those of `propagation`: network, heads, loss, and weights or ranges of named tags.
+    pub more: Vec<String>,
+}
+
+impl Arm {
+    /// The flags of `tagwalk train` that make this arm, where all else is at its default.
+    pub fn flags(&self) -> Vec<String> {
+        [self.propagation.flags(), self.more.clone()].concat()
+    }
+
+    /// The name as a folder's: letters and digits, and `-` between.
+    pub fn slug(&self) -> String {
+        let words = self.name.split(|c: char| !c.is_alphanumeric() && c != '.').filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("-")
+    }
+
+    fn with(mut self, more: &[&str]) -> Arm {
+        self.more = more.iter().map(|flag| flag.to_string()).collect();
+        self
+    }
+}
+
+/// Arms that share the share of training songs whose tags are removed.
+struct Maker {
+    remove: f64,
+}
+
+impl Maker {
+    /// Walks with another song lending, but for what `change` does.
+    fn arm(&self, row: &'static str, name: &str, what: &str, change: impl FnOnce(&mut Options)) -> Arm {
+        let mut propagation = Options { exclude_self: true, remove: self.remove, ..Options::default() };
+        change(&mut propagation);
+        Arm { name: name.into(), what: what.into(), row, propagation, more: Vec::new() }
+    }
+
+    fn none(&self) -> Arm {
+        self.arm("C1", "none", "the tagged songs alone", |o| (o.mode, o.exclude_self) = (Mode::None, false))
+    }
+
+    fn walk(&self) -> Arm {
+        self.arm("C1", "walk --exclude-self", "tags borrowed along playlists", |_| ())
+    }
+
+    fn zero_rows(&self) -> Arm {
+        self.arm("", "none, zero rows", "songs without tags taken as having none", |o| {
+            (o.mode, o.exclude_self, o.untagged) = (Mode::None, false, Untagged::Zeros);
+        })
+    }
+
+    fn tagged_songs(&self) -> Arm {
+        self.arm("", "walk, tagged songs", "the walk, songs without tags left out", |o| {
+            (o.exclude_self, o.untagged) = (false, Untagged::LeaveOut);
+        })
+    }
+
+    fn as_printed(&self) -> Arm {
+        self.arm("", "walk", "the walk as in the paper", |o| o.exclude_self = false)
+    }
+
+    fn expected(&self) -> Arm {
+        self.arm("", "expected --exclude-self", "all neighbours' tags by their probability", |o| o.mode = Mode::Expected)
+    }
+
+    fn random(&self) -> Arm {
+        let what = "as walk --exclude-self, lenders drawn from all of them: what playlists add must be more than this";
+        self.arm("C10", "random lenders", what, |o| o.random_lenders = RandomLenders::Any)
+    }
+
+    fn all_tags(&self) -> Arm {
+        self.arm("", "all tags", "nothing removed: the upper mark", |o| {
+            (o.mode, o.exclude_self, o.remove) = (Mode::None, false, 0.0);
+        })
+    }
+
+    fn contexts(&self, row: &'static str, name: &str, what: &str, from: &[(Origin, f64)]) -> Arm {
+        let contexts = from.iter().map(|(from, weight)| Context { from: from.clone(), weight: *weight }).collect();
+        self.arm(row, name, what, |o| o.contexts = contexts)
+    }
 }
 
 /// The paper's two, where training songs have lost their tags: without and with borrowed ones.
 pub fn main(remove: f64) -> Vec<Arm> {
-    vec![none(remove), walk_exclude_self(remove)]
+    let make = Maker { remove };
+    vec![make.none(), make.walk()]
 }
 
-/// Those two, and what they must be seen beside.
+/// Those two, and what they must be seen beside: the demo's.
 pub fn all(remove: f64) -> Vec<Arm> {
-    let options = |change: &dyn Fn(&mut Options)| {
-        let mut options = Options { remove, ..Options::default() };
-        change(&mut options);
-        options
-    };
-    let mut arms = main(remove);
-    arms.extend([
-        Arm {
-            name: "none, zero rows",
-            what: "songs without tags taken as having none",
-            propagation: options(&|o| (o.mode, o.untagged) = (Mode::None, Untagged::Zeros)),
-        },
-        Arm {
-            name: "walk, tagged songs",
-            what: "the walk, songs without tags left out",
-            propagation: options(&|o| o.untagged = Untagged::LeaveOut),
-        },
-        Arm { name: "walk", what: "the walk as in the paper", propagation: options(&|_| ()) },
-        Arm {
-            name: "expected --exclude-self",
-            what: "all neighbours' tags by their probability",
-            propagation: options(&|o| (o.mode, o.exclude_self) = (Mode::Expected, true)),
-        },
-        Arm {
-            name: "random lenders",
-            what: "as walk --exclude-self, lenders drawn from all of them: what playlists add must be more than this",
-            propagation: options(&|o| (o.exclude_self, o.random_lenders) = (true, true)),
-        },
-        Arm {
-            name: "all tags",
-            what: "nothing removed: the upper mark",
-            propagation: Options { mode: Mode::None, ..Options::default() },
-        },
-    ]);
-    arms
+    let make = Maker { remove };
+    let beside = [make.zero_rows(), make.tagged_songs(), make.as_printed(), make.expected(), make.random(), make.all_tags()];
+    main(remove).into_iter().chain(beside).collect()
 }
 
-fn none(remove: f64) -> Arm {
-    Arm { name: "none", what: "the tagged songs alone", propagation: Options { mode: Mode::None, remove, ..Options::default() } }
+/// What every report shows beside the paper's two, as far as the dataset alone gives it; the rate of
+/// `sum` is to be tuned on validation. [`audio_neighbours`] needs a file; a linear model is no run.
+pub fn fair(remove: f64) -> Vec<Arm> {
+    let make = Maker { remove };
+    let beside = [
+        make.arm("C3", "walk, r = 0", "a tagged song lends to itself, others borrow from the nearest", |o| {
+            (o.exclude_self, o.range) = (false, 0.0);
+        }),
+        make.arm("C10", "same popularity", "lenders drawn from those in as many playlists as the walk's", |o| {
+            o.random_lenders = RandomLenders::Popularity;
+        }),
+        make.arm("C4", "shuffled playlists", "who is in which playlist stays, order does not", |o| o.shuffle_playlists = true),
+        make.walk_sum(),
+        make.group_mean(),
+    ];
+    all(remove).into_iter().chain(beside).collect()
 }
 
-fn walk_exclude_self(remove: f64) -> Arm {
-    Arm {
-        name: "walk --exclude-self",
-        what: "tags borrowed along playlists",
-        propagation: Options { exclude_self: true, remove, ..Options::default() },
+impl Maker {
+    fn walk_sum(&self) -> Arm {
+        let what = "as walk --exclude-self, losses summed over songs and tags as eqs. (1) and (3) are printed";
+        self.arm("", "walk, sum", what, |_| ()).with(&["--reduction", "sum"])
     }
+
+    /// What a game's or album's name alone would give.
+    fn group_mean(&self) -> Arm {
+        let what = "the mean tags of the other songs of a group: what the name of an album or game alone gives";
+        let arm = self.contexts("C9", "group mean", what, &[(Origin::Group, 1.0)]);
+        let propagation = Options { mode: Mode::Expected, reading: Reading::Eq2, range: 1.0, ..arm.propagation };
+        Arm { propagation, ..arm }
+    }
+}
+
+/// Walks along lists of what sounds alike, from a table of the columns song and neighbour.
+pub fn audio_neighbours(remove: f64, lists: &Path) -> Arm {
+    let what = "tags borrowed along lists of what sounds alike";
+    Maker { remove }.contexts("", "audio neighbours", what, &[(file(lists, None), 1.0)])
+}
+
+/// Walks along lists of a file, alone and mixed with playlists: a listening log, artists, albums.
+pub fn other_contexts(remove: f64, name: &str, lists: &Path, column: Option<&str>) -> Vec<Arm> {
+    let make = Maker { remove };
+    let from = file(lists, column);
+    vec![
+        make.contexts("C9", &format!("along {name}"), "tags borrowed along other lists", &[(from.clone(), 1.0)]),
+        make.contexts(
+            "C9",
+            &format!("playlists and {name}"),
+            "along either, as likely",
+            &[(Origin::Playlists, 1.0), (from, 1.0)],
+        ),
+    ]
+}
+
+fn file(path: &Path, column: Option<&str>) -> Origin {
+    Origin::File(File { path: path.into(), column: column.map(Into::into), sha256: None })
+}
+
+/// C3: the walk at each search range.
+pub fn ranges(remove: f64, ranges: &[f64]) -> Vec<Arm> {
+    let make = Maker { remove };
+    let one = |&range: &f64| make.arm("C3", &format!("walk --exclude-self, r = {range}"), "", |o| o.range = range);
+    ranges.iter().map(one).collect()
+}
+
+/// C7: members of the family ([`family::MEMBERS`]), each with and without borrowed tags.
+pub fn networks(remove: f64) -> Vec<Arm> {
+    let of = |name: &str, arm: Arm| {
+        let what = format!("{}, network {name}", arm.what);
+        Arm { name: format!("{}, {name}", arm.name), what, row: "C7", ..arm }.with(&["--network", name])
+    };
+    family::MEMBERS.iter().flat_map(|name| main(remove).into_iter().map(move |arm| of(name, arm))).collect()
+}
+
+/// C8 by name: `categories` is a file of tag and category, `ranges` and `weights` as --range-by-category and
+/// --tag-weights take them.
+pub fn by_category(remove: f64, categories: &Path, ranges: &str, weights: &str) -> Vec<Arm> {
+    let make = Maker { remove };
+    let file = categories.display().to_string();
+    vec![
+        make.arm("C8", "r by category", "each category of tags borrows along a walk of its own range", |_| ()).with(&[
+            "--categories",
+            &file,
+            "--range-by-category",
+            ranges,
+        ]),
+        make.arm("C8", "weights by category", "categories of tags weigh differently in the supportive term", |_| ()).with(&[
+            "--categories",
+            &file,
+            "--tag-weights",
+            weights,
+        ]),
+    ]
+}
+
+/// The questions that the paper leaves open, as far as the dataset alone answers them: every mode and reading,
+/// and rows C8 to C10.
+pub fn questions(remove: f64) -> Vec<Arm> {
+    let make = Maker { remove };
+    let mut arms = Vec::new();
+    let mut add = |row, name: &str, what: &str, change: &dyn Fn(&mut Options)| arms.push(make.arm(row, name, what, change));
+    add("", "walk-weighted", "as eq. (3) is printed: drawn, and weighted by P(s'|s) again", &|o| {
+        (o.mode, o.exclude_self) = (Mode::WalkWeighted, false);
+    });
+    add("", "expected", "the walk without its noise", &|o| (o.mode, o.exclude_self) = (Mode::Expected, false));
+    for (reading, name) in [
+        (Reading::Printed, "printed"),
+        (Reading::Clamp, "clamp"),
+        (Reading::Redraw, "redraw"),
+        (Reading::Eq2, "eq2"),
+        (Reading::Wrap, "wrap"),
+    ] {
+        add("", &format!("walk, {name}"), "another reading of the walk", &|o| (o.exclude_self, o.reading) = (false, reading));
+    }
+    add("", "songs without tags pass", "their places count, and walks go on there", &|o| {
+        o.untagged_lenders = UntaggedLenders::Pass
+    });
+    add("", "songs without tags lend zeros", "they lend an all-zero row", &|o| o.untagged_lenders = UntaggedLenders::Zeros);
+    add("C8", "idf weights", "rare tags weigh more in the supportive term", &|o| o.tag_weights = TagWeights::Idf);
+    add("C9", "along groups", "walks along albums, artists or games in place of playlists", &|o| {
+        o.contexts = vec![Context { from: Origin::Group, weight: 1.0 }];
+    });
+    add("C9", "playlists and groups", "walks along either, as likely", &|o| {
+        o.contexts = [Origin::Playlists, Origin::Group].map(|from| Context { from, weight: 1.0 }).to_vec();
+    });
+    add("C10", "three hops", "soft labels after three hops, half of each from the next", &|o| {
+        (o.mode, o.exclude_self) = (Mode::Hops, false);
+    });
+    add("C10", "r = 1", "uniform over the playlist (eq2)", &|o| (o.reading, o.range) = (Reading::Eq2, 1.0));
+    add("C10", "leaking lenders", "validation and test songs lend too: how much that leaks", &|o| o.lend = Lend::All);
+    add("", "zero rows", "songs without tags have all-zero rows of their own beside what they borrow", &|o| {
+        (o.exclude_self, o.untagged) = (true, Untagged::Zeros);
+    });
+    arms.push(make.arm("C10", "two heads", "the supportive term has a dense layer of its own", |_| ()).with(&["--heads", "2"]));
+    arms
 }

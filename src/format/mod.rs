@@ -4,5 +4,6 @@ pub mod atomic;
 pub mod json_lines;
 pub mod matrix;
 pub mod npy;
+pub mod pairs;
 pub mod safetensors;
 pub mod table;

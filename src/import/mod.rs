@@ -1,6 +1,7 @@
 //! Reading what people have: audio, tags, playlists, splits; and `prepare`, which makes a dataset of it.
 
 pub mod audio;
+pub mod contexts;
 pub mod counts;
 pub mod groups;
 pub mod msd;

@@ -63,7 +63,7 @@ pub enum Source {
     Wave { stride: usize },
     /// Layer 1, computed from the wave while reading (`algebra.md`, 4).
     FirstLayer { layer: Layer, samples: usize, stride: usize },
-    /// `max(scale·p + shift, 0)` of the layer below.
+    /// `max(scale·(p − mean) + beta, 0)` of the layer below.
     Below,
 }
 
@@ -99,11 +99,12 @@ impl Source {
 }
 
 /// Rows of a `norm` tensor `[4, channel]`, which `batch_norm_forward` writes:
-/// `scale = gamma·r`, `shift = beta − mean·scale`, the mean of z (without the bias), and
-/// `r = 1/sqrt(var + eps)`.
+/// `scale = gamma·r`, beta, the mean of z (without the bias), and `r = 1/sqrt(var + eps)`. Readers take
+/// `scale·(z − mean) + beta`: where |mean| is many deviations, `z − mean` is exact or nearly so, while the rounding of
+/// a product `scale·z` would be as large as z's own.
 pub mod norm {
     pub const SCALE: usize = 0;
-    pub const SHIFT: usize = 1;
+    pub const BETA: usize = 1;
     pub const MEAN: usize = 2;
     pub const R: usize = 3;
 }

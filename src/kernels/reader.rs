@@ -79,14 +79,14 @@ impl<'a, E: Element> Reader<'a, E> {
                 let mut patch = [0.0f32; MOST_FIRST_TAPS];
                 let patch = &mut patch[..layer.kernel];
                 self.patch(clip, j, patch);
-                let (scale, shift) = (&norm[norm::SCALE * c..][..c], &norm[norm::SHIFT * c..][..c]);
+                let [scale, beta, mean] = [norm::SCALE, norm::BETA, norm::MEAN].map(|k| &norm[k * c..][..c]);
                 let row = &mut row[..c];
                 if let [x0, x1, x2] = *patch {
                     // The released network's case, one pass over the channels.
                     let (w0, w1, w2) = (&weights[..c], &weights[c..][..c], &weights[2 * c..][..c]);
                     for i in 0..c {
                         let z = x0 * w0[i] + x1 * w1[i] + x2 * w2[i];
-                        row[i] = (scale[i] * z + shift[i]).max(0.0);
+                        row[i] = (scale[i] * (z - mean[i]) + beta[i]).max(0.0);
                     }
                 } else {
                     row.fill(0.0);
@@ -96,16 +96,16 @@ impl<'a, E: Element> Reader<'a, E> {
                         }
                     }
                     for i in 0..c {
-                        row[i] = (scale[i] * row[i] + shift[i]).max(0.0);
+                        row[i] = (scale[i] * (row[i] - mean[i]) + beta[i]).max(0.0);
                     }
                 }
             }
             Reader::Below { below, norm } => {
                 let p = &below[(clip * conv.input + j) * c..][..c];
-                let (scale, shift) = (&norm[norm::SCALE * c..][..c], &norm[norm::SHIFT * c..][..c]);
+                let [scale, beta, mean] = [norm::SCALE, norm::BETA, norm::MEAN].map(|k| &norm[k * c..][..c]);
                 let row = &mut row[..c];
                 for i in 0..c {
-                    row[i] = (scale[i] * p[i].into() + shift[i]).max(0.0);
+                    row[i] = (scale[i] * (p[i].into() - mean[i]) + beta[i]).max(0.0);
                 }
             }
         }

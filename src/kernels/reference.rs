@@ -362,13 +362,27 @@ pub struct Losses<T> {
 /// Eqs. (1) and (3) of the paper, negated, each a sum times `scale` (1, or 1/(clips·tags) for the
 /// mean). The own term reads head 0, the propagated one the last head. logits `[clip, head x tag]`.
 pub fn losses<T: Real>(logits: &[T], labels: &Labels<T>, tags: usize, heads: usize, scale: T, lambda: T) -> Losses<T> {
+    let ones = vec![T::of(1.0); labels.propagated.len()];
+    losses_by_tag(logits, labels, &ones, tags, heads, scale, lambda)
+}
+
+/// The same with a weight for each clip and tag of the propagated term: tag_weights `[clip, tag]`.
+pub fn losses_by_tag<T: Real>(
+    logits: &[T],
+    labels: &Labels<T>,
+    tag_weights: &[T],
+    tags: usize,
+    heads: usize,
+    scale: T,
+    lambda: T,
+) -> Losses<T> {
     let zero = T::default();
     let mut all =
         Losses { own: zero, propagated: zero, total: zero, dlogits: vec![zero; logits.len()], probabilities: Vec::new() };
     for b in 0..labels.own_weights.len() {
         for t in 0..tags {
             let (first, last) = (b * heads * tags + t, (b * heads + heads - 1) * tags + t);
-            let (v, u) = (scale * labels.own_weights[b], scale * labels.propagated_weights[b]);
+            let (v, u) = (scale * labels.own_weights[b], scale * labels.propagated_weights[b] * tag_weights[b * tags + t]);
             let (own, propagated) = (labels.own[b * tags + t], labels.propagated[b * tags + t]);
             all.own += v * cross_entropy(logits[first], own);
             all.propagated += u * cross_entropy(logits[last], propagated);

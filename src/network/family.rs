@@ -9,6 +9,10 @@ pub const RELEASED: &str = "3^9";
 /// The member that learns most for its cost on small collections: 19,683 samples, 7 convolutions.
 pub const SMALL: &str = "3^5-81";
 
+/// Members of the family by the length of filter and pooling, m = 2 to 5 (`samplecnn.md`, 4), each of about as much
+/// audio as its kind allows: 59,049 or 19,683 samples a clip for m = 3, 16,384 for 2 and 4, 15,625 for 5.
+pub const MEMBERS: [&str; 6] = ["2^13", "3^9", "3^5-81", "3^7-9", "4^6", "5^5"];
+
 /// Makes the member `name` ("m^n", "m^n-s", "samplecnn", "small"; a suffix "/d" divides all
 /// channels by d) for a number of tags. Channels as in the released 3^9 and 2^13: 128 for the
 /// first layer and the first two modules, 256, and 512 for the last module and the last layer.

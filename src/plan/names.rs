@@ -10,6 +10,8 @@ pub const OWN: &str = "own";
 pub const PROPAGATED: &str = "propagated";
 /// `[2, clip]`: own, propagated.
 pub const WEIGHTS: &str = "weights";
+/// `[clip, tag]`: of the propagated term, in plans that weigh tags one by one.
+pub const TAG_WEIGHTS: &str = "tag_weights";
 /// `[clip, feature]`
 pub const MASK: &str = "mask";
 /// `[2]`: rate, momentum.

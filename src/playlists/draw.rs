@@ -2,6 +2,8 @@
 //! the playlist's length; the exact terms are summed only where `pass` or a song that comes twice
 //! leave no closed form.
 
+use std::ops::Range;
+
 use rand::RngExt;
 
 use super::law::Part;
@@ -42,14 +44,14 @@ impl Walks<'_> {
     /// drawn playlist's length where `pass` holds or the song is in it twice, or the number of the
     /// song's playlists for `wrap`.
     pub fn draw(&self, song: usize, exclude_self: bool, random: &mut Generator) -> Option<u32> {
-        let playlists = self.playlists_of(song).len();
-        if playlists == 0 {
+        if self.playlists_of(song).is_empty() {
             return None;
         }
         let drawn = if self.reading == Reading::Wrap {
             self.draw_half(song, exclude_self, random)?
         } else {
-            let view = self.view(song, if playlists == 1 { 0 } else { random.random_range(0..playlists) });
+            let nths = self.draw_source(song, |_| true, random)?;
+            let view = self.view(song, if nths.len() == 1 { nths.start } else { random.random_range(nths) });
             if self.untagged == UntaggedLenders::Pass || exclude_self && view.repeated {
                 self.draw_terms(&view, Part::Playlist, exclude_self, random)?
             } else if exclude_self {
@@ -59,6 +61,25 @@ impl Walks<'_> {
             }
         };
         self.brings(drawn).then_some(drawn)
+    }
+
+    /// Which of a song's playlists come into question: all of them, or, mixed, those of one source, by weight
+    /// among those that `counts`.
+    fn draw_source(&self, song: usize, counts: impl Fn(&Range<usize>) -> bool, random: &mut Generator) -> Option<Range<usize>> {
+        if self.contexts().sources().len() == 1 {
+            return Some(0..self.playlists_of(song).len());
+        }
+        let sources = || self.contexts().sources_of(song).filter(|(_, nths)| counts(nths));
+        let mut left = random.random::<f64>() * sources().map(|source| source.0).sum::<f64>();
+        let mut last = None;
+        for (weight, nths) in sources() {
+            last = Some(nths);
+            if left < weight {
+                break;
+            }
+            left -= weight;
+        }
+        last
     }
 
     /// The reading as it is, the start included.
@@ -125,11 +146,13 @@ impl Walks<'_> {
         if random.random::<f64>() < self.wrap_own(song, exclude_self) {
             return Some(song as u32);
         }
-        let halves = self.halves(song).count();
+        let count = |nths: &Range<usize>| self.halves(song, nths.clone()).count();
+        let nths = self.draw_source(song, |nths| count(nths) > 0, random)?;
+        let halves = count(&nths);
         if halves == 0 {
             return None;
         }
-        let (nth, right) = self.halves(song).nth(random.random_range(0..halves))?;
+        let (nth, right) = self.halves(song, nths).nth(random.random_range(0..halves))?;
         let view = self.view(song, nth);
         if self.untagged == UntaggedLenders::Pass || exclude_self && view.repeated {
             return self.draw_terms(&view, Part::Half(right), exclude_self, random);

@@ -13,9 +13,14 @@
 //! | eq2 | r^d | yes |
 //! | wrap | the start 1 − r; else a half-list, uniform among those not empty, in it r^(d − 1) | each half-list |
 //!
+//! Where contexts of several sources are mixed, a source that has the song (wrap: a half-list of it that is
+//! not empty) comes before the list, with probability in proportion to its weight.
+//!
 //! d counts the places at which the walk could have stopped (with `pass`, eq. (2) alone counts
 //! every place: a walk that cannot stop somewhere loses nothing by passing). With `exclude_self`
 //! the song's own places have no term and every playlist (wrap: half-list) is rescaled.
+
+use std::ops::Range;
 
 use super::walks::View;
 use super::{Reading, Walks};
@@ -150,16 +155,21 @@ impl Walks<'_> {
                 }
             });
         };
+        let sources = || self.contexts().sources_of(song);
         if reading != Reading::Wrap {
-            for nth in 0..playlists.len() {
-                part(nth, &self.view(song, nth), Part::Playlist, 1.0 / playlists.len() as f64);
+            let total: f64 = sources().map(|source| source.0).sum();
+            for (weight, nths) in sources() {
+                let share = weight / total / nths.len() as f64;
+                nths.for_each(|nth| part(nth, &self.view(song, nth), Part::Playlist, share));
             }
             return;
         }
         let own = self.wrap_own(song, exclude_self);
-        let halves = self.halves(song).count();
-        for (nth, right) in self.halves(song) {
-            part(nth, &self.view(song, nth), Part::Half(right), (1.0 - own) / halves as f64);
+        let halves = |nths: &Range<usize>| self.halves(song, nths.clone()).count();
+        let total: f64 = sources().filter(|(_, nths)| halves(nths) > 0).map(|source| source.0).sum();
+        for (weight, nths) in sources() {
+            let share = (1.0 - own) * (weight / total) / halves(&nths) as f64;
+            self.halves(song, nths).for_each(|(nth, right)| part(nth, &self.view(song, nth), Part::Half(right), share));
         }
         if own > 0.0 && self.brings(song as u32) {
             emit(Outcome { playlist: None, distance: 0, song: song as u32, probability: own });
@@ -172,9 +182,9 @@ impl Walks<'_> {
         if alone || exclude_self || !self.can_stop(song as u32) { 0.0 } else { 1.0 - self.range }
     }
 
-    /// wrap: a song's half-lists that have a place, as (which of its playlists, right).
-    pub(super) fn halves(&self, song: usize) -> impl Iterator<Item = (usize, bool)> + '_ {
-        (0..self.playlists_of(song).len()).flat_map(move |nth| {
+    /// wrap: the half-lists that have a place, of some of a song's playlists, as (which of its playlists, right).
+    pub(super) fn halves(&self, song: usize, nths: Range<usize>) -> impl Iterator<Item = (usize, bool)> + '_ {
+        nths.flat_map(move |nth| {
             let view = self.view(song, nth);
             [(nth, true, view.right), (nth, false, view.left)].into_iter().filter(|h| h.2 > 0).map(|h| (h.0, h.1))
         })

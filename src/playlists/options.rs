@@ -1,6 +1,8 @@
 //! What a run can choose about propagation, by the names that flags and `config.json` use. What
 //! the paper leaves open is numbered as in `paper.md`, section 0.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +67,8 @@ pub enum Mode {
     WalkWeighted,
     /// The mean of all neighbours' tags by their probability, weight its sum
     Expected,
+    /// Labels that have gone several hops: Y <- aPY + (1 - a)Y0, P by eq. (4); soft, weight as for expected
+    Hops,
 }
 
 /// What training songs without tags are trained on (0.19).
@@ -80,8 +84,90 @@ pub enum Untagged {
     LeaveOut,
 }
 
+/// A control: who lends in place of the song that a walk drew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case", from = "Given")]
+pub enum RandomLenders {
+    /// Nobody: the song drawn lends
+    #[default]
+    None,
+    /// Any lender, all equally likely
+    Any,
+    /// One that is in as many playlists as the song drawn
+    Popularity,
+}
+
+/// As `config.json` has it; runs begun before there was a choice say true or false.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Given {
+    Flag(bool),
+    Named(Named),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Named {
+    None,
+    Any,
+    Popularity,
+}
+
+impl From<Given> for RandomLenders {
+    fn from(given: Given) -> RandomLenders {
+        match given {
+            Given::Flag(false) | Given::Named(Named::None) => RandomLenders::None,
+            Given::Flag(true) | Given::Named(Named::Any) => RandomLenders::Any,
+            Given::Named(Named::Popularity) => RandomLenders::Popularity,
+        }
+    }
+}
+
+/// Weights of tags in the supportive term.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagWeights {
+    /// 1 each.
+    #[default]
+    Equal,
+    /// ln(n / n_t) of the n songs that lend, n_t of which have tag t (at least 1), divided by its mean over tags.
+    Idf,
+    /// One a tag, in the vocabulary's order.
+    Given(Vec<f32>),
+}
+
+/// Lists that walks go along, and their weight where they are mixed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Context {
+    pub from: Origin,
+    /// A walk takes a list of this kind with probability in proportion, among the kinds that its song is in.
+    pub weight: f64,
+}
+
+/// Where lists come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The dataset's playlists.
+    Playlists,
+    /// The songs of each of the dataset's groups (artist, album), in the order of the dataset.
+    Group,
+    File(File),
+}
+
+/// Playlists or a table beside the dataset: see `import/contexts.rs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    pub path: PathBuf,
+    /// A table's column whose equal cells make a list.
+    pub column: Option<String>,
+    /// SHA-256 of the lists as they were read when the run began, hex.
+    pub sha256: Option<String>,
+}
+
 /// All of a run's choices about tags and playlists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Options {
     pub mode: Mode,
     pub reading: Reading,
@@ -92,9 +178,19 @@ pub struct Options {
     pub untagged_lenders: UntaggedLenders,
     pub lend: Lend,
     pub untagged: Untagged,
-    /// A control: whoever the walk draws, any other lender lends in its place, all equally likely.
-    #[serde(default)]
-    pub random_lenders: bool,
+    /// What walks go along; none: the dataset's playlists.
+    pub contexts: Vec<Context>,
+    /// A control: every list in a random order of its own, drawn once by the run's seed.
+    pub shuffle_playlists: bool,
+    pub random_lenders: RandomLenders,
+    /// Hops of [`Mode::Hops`].
+    pub hops: usize,
+    /// Its a.
+    pub alpha: f64,
+    pub tag_weights: TagWeights,
+    /// The search range of each tag, in the vocabulary's order, where they differ; none: `range` for all. Tags of
+    /// one range borrow along one walk.
+    pub tag_ranges: Vec<f64>,
     /// Share of the tagged training songs whose tags are removed, 0 to 1.
     pub remove: f64,
 }
@@ -109,23 +205,74 @@ impl Default for Options {
             untagged_lenders: UntaggedLenders::default(),
             lend: Lend::default(),
             untagged: Untagged::default(),
-            random_lenders: false,
+            contexts: Vec::new(),
+            shuffle_playlists: false,
+            random_lenders: RandomLenders::default(),
+            hops: 3,
+            alpha: 0.5,
+            tag_weights: TagWeights::default(),
+            tag_ranges: Vec::new(),
             remove: 0.0,
         }
     }
 }
 
+/// Hops at most: further ones change no label that counts.
+const MOST_HOPS: usize = 1000;
+
 impl Options {
-    /// Fails where a share is not between 0 and 1.
+    /// Whether the supportive term weighs tags one by one.
+    pub fn weighs_tags(&self) -> bool {
+        self.mode != Mode::None && (self.tag_weights != TagWeights::Equal || !self.tag_ranges.is_empty())
+    }
+
+    /// Fails where a number is out of its range, or where choices contradict each other.
     pub fn check(&self) -> Result<()> {
-        for (flag, value) in [("--range", self.range), ("--remove", self.remove)] {
+        let ranges = self.tag_ranges.iter().map(|&range| ("--range-by-category", range));
+        for (flag, value) in [("--range", self.range), ("--remove", self.remove)].into_iter().chain(ranges) {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::usage(flag, format!("{value} is not between 0 and 1")));
             }
         }
-        if self.random_lenders && self.mode != Mode::Walk {
+        let positive = |weight: f64| weight > 0.0 && weight.is_finite();
+        if let Some(context) = self.contexts.iter().find(|context| !positive(context.weight)) {
+            return Err(Error::usage("--contexts", format!("weight {} is not a number above 0", context.weight)));
+        }
+        if let TagWeights::Given(weights) = &self.tag_weights
+            && (weights.iter().any(|w| !(*w >= 0.0 && w.is_finite())) || weights.iter().all(|&w| w == 0.0))
+        {
+            return Err(Error::usage("--tag-weights", "are numbers of 0 or more, and not all 0"));
+        }
+        self.check_mode()
+    }
+
+    /// What only some modes can do.
+    fn check_mode(&self) -> Result<()> {
+        if self.random_lenders != RandomLenders::None && self.mode != Mode::Walk {
             return Err(Error::usage("--random-lenders", "is a control for --mode walk"));
         }
-        Ok(())
+        if self.mode == Mode::Hops {
+            if !(1..=MOST_HOPS).contains(&self.hops) {
+                return Err(Error::usage("--hops", format!("{} is not between 1 and {MOST_HOPS}", self.hops)));
+            }
+            if !(self.alpha > 0.0 && self.alpha <= 1.0) {
+                return Err(Error::usage("--alpha", format!("{} is not above 0 and up to 1", self.alpha)));
+            }
+            if !matches!(self.reading, Reading::Discard | Reading::Eq2) {
+                return Err(Error::usage("--reading", "decides nothing in --mode hops, which goes by eq. (4): leave it out"));
+            }
+        }
+        let borrowing = [
+            ("--contexts", !self.contexts.is_empty()),
+            ("--shuffle-playlists", self.shuffle_playlists),
+            ("--tag-weights", self.tag_weights != TagWeights::Equal),
+            ("--range-by-category", !self.tag_ranges.is_empty()),
+        ];
+        match borrowing.into_iter().find(|(_, given)| self.mode == Mode::None && *given) {
+            Some((flag, _)) => {
+                Err(Error::usage(flag, "decides how tags are borrowed, and --mode none borrows none: leave it out"))
+            }
+            None => Ok(()),
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! | `clips.npy` u64 `[steps · batch, 2]` | song, first sample; past the song's end a clip is silent |
 //! | `own.npy`, `propagated.npy` f32 `[steps · batch, tags]` | labels |
 //! | `weights.npy` f32 `[steps · 2, batch]` | weights of own and propagated term |
+//! | `tag_weights.npy` f32 `[steps · batch, tags]` | of the propagated term, where the run weighs tags one by one |
 //! | `keep.npy` u8 `[steps · batch, features]` | dropout: 1 where a feature is kept (and times 1 / (1 − rate)) |
 //! | `rates.npy` f64 `[steps]` | learning rates |
 
@@ -45,7 +46,8 @@ pub fn write(config: &Config, dataset: &Dataset, steps: u64, folder: &Path) -> R
     let sampling = Sampling { batch: size, clips_per_song: config.train.clips_per_song, seed: config.seed };
     let stage = Stage::new(labels, &config.network, sampling)?;
     let mut batch = stage.batch()?;
-    let mut files = Files::create(folder)?;
+    let by_tag = config.train.propagation.weighs_tags();
+    let mut files = Files::create(folder, by_tag)?;
     let mut rates = Vec::new();
     for step in 0..steps {
         stage.fill(step / stage.steps(), step % stage.steps(), &mut batch);
@@ -55,6 +57,9 @@ pub fn write(config: &Config, dataset: &Dataset, steps: u64, folder: &Path) -> R
         files.own.push(&batch.own)?;
         files.propagated.push(&batch.propagated)?;
         files.weights.push(&batch.weights)?;
+        if let Some(file) = &mut files.tag_weights {
+            file.push(&batch.tag_weights)?;
+        }
         let keep: Vec<u8> = batch.mask.iter().map(|&m| u8::from(m > 0.0)).collect();
         files.keep.push(&keep)?;
         rates.push(schedule.rate(&State::default(), step));
@@ -69,16 +74,18 @@ struct Files {
     own: Writer<f32>,
     propagated: Writer<f32>,
     weights: Writer<f32>,
+    tag_weights: Option<Writer<f32>>,
     keep: Writer<u8>,
 }
 
 impl Files {
-    fn create(folder: &Path) -> Result<Files> {
+    fn create(folder: &Path, by_tag: bool) -> Result<Files> {
         Ok(Files {
             clips: Writer::create(&folder.join("clips.npy"))?,
             own: Writer::create(&folder.join("own.npy"))?,
             propagated: Writer::create(&folder.join("propagated.npy"))?,
             weights: Writer::create(&folder.join("weights.npy"))?,
+            tag_weights: by_tag.then(|| Writer::create(&folder.join("tag_weights.npy"))).transpose()?,
             keep: Writer::create(&folder.join("keep.npy"))?,
         })
     }
@@ -88,6 +95,9 @@ impl Files {
         self.own.finish(&[steps * batch, tags])?;
         self.propagated.finish(&[steps * batch, tags])?;
         self.weights.finish(&[steps * 2, batch])?;
+        if let Some(file) = self.tag_weights {
+            file.finish(&[steps * batch, tags])?;
+        }
         self.keep.finish(&[steps * batch, features])
     }
 }

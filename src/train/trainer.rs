@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernels::sgd::{BLOCK, FINITE};
 use crate::network::Parameters;
 use crate::plan::names;
-use crate::plan::{Run, TensorId, training};
+use crate::plan::{Plan, Run, TensorId, training, training_by_tag};
 use crate::playlists::{Labels, Mode};
 use crate::run::Weights;
 
@@ -66,6 +66,12 @@ pub struct Trainer<'a> {
     momentum: f64,
 }
 
+/// The plan of a run's steps.
+pub fn plan_of(config: &Config) -> Result<Plan> {
+    let build = if config.train.propagation.weighs_tags() { training_by_tag } else { training };
+    build(&config.network, &config.settings)
+}
+
 struct Ids {
     hyper: TensorId,
     parameters: TensorId,
@@ -78,7 +84,7 @@ struct Ids {
 impl<'a> Trainer<'a> {
     /// Allocates and compiles everything; initial weights by the configuration's seed.
     pub fn new(dataset: &'a Dataset, device: &Device, config: &Config, threads: usize) -> Result<Trainer<'a>> {
-        let plan = training(&config.network, &config.settings)?;
+        let plan = plan_of(config)?;
         let table = Parameters::new(&config.network)?;
         let id = |name: &str| plan.find(name).unwrap_or_else(|| panic!("a training plan has {name}"));
         let ids = Ids {
@@ -93,7 +99,7 @@ impl<'a> Trainer<'a> {
         let labels = Labels::new(dataset, &config.train.propagation, config.seed)?;
         let stage = Stage::new(labels, &config.network, sampling)?;
         let tagged = |&song: &u32| stage.labels().tags().is_tagged(song as usize);
-        let may_borrow = config.train.propagation.mode != Mode::None && !dataset.playlists().is_empty();
+        let may_borrow = config.train.propagation.mode != Mode::None && !stage.labels().walks().contexts().lists().is_empty();
         if !may_borrow && !stage.songs().iter().any(tagged) {
             return Err(Error::input(
                 dataset.folder(),

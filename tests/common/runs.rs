@@ -17,7 +17,7 @@ pub const CLIP: usize = 243;
 
 /// Writes a dataset of `songs` songs, a multiple of 4: of 48, 36 are trained on, 8 validate, 4 test. A
 /// song's tag is its frequency; every third song of the training split has no tag; playlists are
-/// of songs of one tag. Every seventh song is shorter than a clip.
+/// of songs of one tag, groups of five songs in a row. Every seventh song is shorter than a clip.
 pub fn dataset(folder: &Path, songs: usize) {
     write(folder, songs, 0);
 }
@@ -56,6 +56,8 @@ fn write(folder: &Path, songs: usize, mislead: usize) {
         vocabulary: ["high", "bright", "warm", "low"].map(String::from).to_vec(),
         tags: (0..songs).map(tagged).collect(),
         splits: (0..songs).map(split).collect(),
+        groups: (0..songs as u32).map(|song| Some(song / 5)).collect(),
+        group_names: (0..songs.div_ceil(5)).map(|group| format!("group {group}")).collect(),
         playlists: (0..songs / 2).map(&mut member).collect(),
         ..Contents::default()
     }

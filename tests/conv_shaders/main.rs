@@ -278,6 +278,24 @@ fn tiled_forward_is_right() {
     forward_is_right(Family::Tiled);
 }
 
+/// A layer below whose values lie two thousand deviations from zero is read as exactly as one about zero.
+#[test]
+fn a_mean_far_from_zero_costs_no_digits() {
+    let gpu = gpu(None);
+    for family in [Family::Plain, Family::Tiled] {
+        for case in cases().iter().filter(|case| case.reads == Reads::Below) {
+            let mut problem = Problem::new(case);
+            let means = 2 * case.cin..3 * case.cin;
+            problem.inputs.below.iter_mut().chain(&mut problem.inputs.norm[means]).for_each(|v| *v += 2000.0);
+            let a = plain::activations(&problem.conv, &problem.source, &problem.inputs);
+            let z = plain::forward(&problem.conv, &a, &problem.weights);
+            let kernel = problem.forward(&family, true, false);
+            let results = problem.run(&gpu, &kernel, &[("weights", &problem.weights)]);
+            close(case, "z", &results[kernel.places().z.unwrap()], &z);
+        }
+    }
+}
+
 /// What backward is given: z with ties inside windows, the places of its p, p, dy, coefficients.
 type Upstream = (Vec<f32>, Vec<usize>, Vec<f32>, Vec<f32>, Vec<f32>);
 

@@ -8,7 +8,7 @@ pub struct Inputs {
     pub wave: Vec<i16>,
     pub first_weights: Vec<f32>,
     pub below: Vec<f32>,
-    /// `[4, cin]`: scale, shift, mean, r.
+    /// `[4, cin]`: scale, beta, mean, r.
     pub norm: Vec<f32>,
 }
 
@@ -36,14 +36,20 @@ pub fn below(conv: &Conv, source: &Source, inputs: &Inputs, b: usize, j: usize, 
     }
 }
 
-/// Scale, shift, mean or r of a channel below.
+/// Scale, beta, mean or r of a channel below.
 pub fn norm(conv: &Conv, inputs: &Inputs, row: usize, i: usize) -> f64 {
     at(&inputs.norm, row * conv.cin + i)
 }
 
 /// Whether the layer below let position j through.
 pub fn open(conv: &Conv, source: &Source, inputs: &Inputs, b: usize, j: usize, i: usize) -> bool {
-    norm(conv, inputs, 0, i) * below(conv, source, inputs, b, j, i) + norm(conv, inputs, 1, i) > 0.0
+    normal(conv, source, inputs, b, j, i) > 0.0
+}
+
+/// scale·(below − mean) + beta.
+fn normal(conv: &Conv, source: &Source, inputs: &Inputs, b: usize, j: usize, i: usize) -> f64 {
+    let [scale, beta, mean] = [0, 1, 2].map(|row| norm(conv, inputs, row, i));
+    scale * (below(conv, source, inputs, b, j, i) - mean) + beta
 }
 
 /// a, `[clip][position][channel]`.
@@ -54,10 +60,7 @@ pub fn activations(conv: &Conv, source: &Source, inputs: &Inputs) -> Vec<f64> {
             for i in 0..conv.cin {
                 all.push(match source {
                     Source::Wave { stride } => sample(inputs, *stride, conv.input, b, j as i64),
-                    _ => {
-                        let z = below(conv, source, inputs, b, j, i);
-                        (norm(conv, inputs, 0, i) * z + norm(conv, inputs, 1, i)).max(0.0)
-                    }
+                    _ => normal(conv, source, inputs, b, j, i).max(0.0),
                 });
             }
         }

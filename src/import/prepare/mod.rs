@@ -31,10 +31,12 @@ use contents::Selected;
 use decoded::{Song, Unfinished};
 use gather::{Gathered, Misses};
 
+pub(super) use catalogue::Catalogue;
 pub use join::join;
 pub use options::{Msd, Options, Others, PaperFiles, SplitBy};
 pub use part::{MadePart, Part, PartReport, prepare_part};
 pub use report::{NOT_FOUND, Report, SKIPPED, Skipped, write_skipped};
+pub(super) use resolve::Finder;
 
 /// How far it is.
 #[derive(Clone, Copy, Debug)]

@@ -33,9 +33,8 @@ pub fn run(kernel: &BatchNormForward, args: &Arguments) {
             running[c + i] = ((1.0 - m) * f64::from(running[c + i]) + m * kept) as f32;
         }
         let r = 1.0 / (var + f64::from(kernel.eps)).sqrt();
-        let scale = f64::from(gamma[i]) * r;
-        out[norm::SCALE * c + i] = scale as f32;
-        out[norm::SHIFT * c + i] = (f64::from(beta[i]) - mean * scale) as f32;
+        out[norm::SCALE * c + i] = (f64::from(gamma[i]) * r) as f32;
+        out[norm::BETA * c + i] = beta[i];
         out[norm::MEAN * c + i] = mean as f32;
         out[norm::R * c + i] = r as f32;
     }

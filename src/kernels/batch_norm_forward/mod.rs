@@ -1,7 +1,7 @@
 //! Statistics of a layer's z, and from them what its readers need (`algebra.md`, 1):
 //!
 //! ```text
-//! r = 1/sqrt(var + eps)   scale = gamma·r   shift = beta − mean·scale
+//! r = 1/sqrt(var + eps)   scale = gamma·r   a = max(scale·(z − mean) + beta, 0)
 //! running = (1 − m)·running + m·batch        (mean with the convolution's bias added)
 //! ```
 //!

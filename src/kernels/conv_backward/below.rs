@@ -29,19 +29,19 @@ impl<E: Element> Below<'_, '_, E> {
             Reader::Below { below, norm: n } => {
                 let at = (clip * conv.input + j) * c;
                 let p = &below[at..][..c];
-                let [scale, shift, mean, r] = [norm::SCALE, norm::SHIFT, norm::MEAN, norm::R].map(|k| &n[k * c..][..c]);
+                let [scale, beta, mean, r] = [norm::SCALE, norm::BETA, norm::MEAN, norm::R].map(|k| &n[k * c..][..c]);
                 let dy = self.dy.as_ref().expect("a stored layer below takes its gradient");
                 // SAFETY: every input position is finished once.
                 let dy = unsafe { dy.range(at..at + c) };
                 let (sum, sum_normal) = sums.split_at_mut(c);
                 let sum_normal = &mut sum_normal[..c];
                 for i in 0..c {
-                    let p: f32 = p[i].into();
-                    dy[i] = E::from(if scale[i] * p + shift[i] > 0.0 { da[i] } else { 0.0 });
+                    let apart = p[i].into() - mean[i];
+                    dy[i] = E::from(if scale[i] * apart + beta[i] > 0.0 { da[i] } else { 0.0 });
                     // The sums are of what is stored: of what the layer below reads.
                     let masked: f32 = dy[i].into();
                     sum[i] += masked;
-                    sum_normal[i] += masked * ((p - mean[i]) * r[i]);
+                    sum_normal[i] += masked * (apart * r[i]);
                 }
             }
             Reader::FirstLayer { layer, .. } => {

@@ -25,10 +25,10 @@ use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits}
 /// `p [clip, window, cout]` if pooled; `dy` of p's shape; `coefficients [4, cout]` (s, c0, c1, mean);
 /// `weights` (as the family packs them for the input's gradient) unless the source is the wave;
 /// `weights_gradient [tap, cin, cout]`;
-/// source Below: `below_dy [clip, input, cin]` = da·[scale'·p' + shift' > 0] and
+/// source Below: `below_dy [clip, input, cin]` = da·[scale'·(p' − mean') + beta' > 0] and
 /// `below_partials [tile, 2, cin]`: Σ dy' and Σ dy'·(p' − mean')·r' of each tile;
 /// source FirstLayer: `below_partials [tile, taps' + 1, cin]`: Σ patch_k·dy' for each tap k, then
-/// Σ dy', where dy' = da·[scale'·z' + shift' > 0];
+/// Σ dy', where dy' = da·[scale'·(z' − mean') + beta' > 0];
 /// `weight_partials`: scratch, the parts of dw that are joined in a fixed order.
 #[derive(Clone, Debug)]
 pub struct ConvBackward {

@@ -21,7 +21,10 @@ fn of<E: Element>(kernel: &DenseBackward, args: &Arguments) {
     let [dw, dbias, partials] = [5, 6, 8].map(|i| args.write(i));
     let dy = args.share::<E>(7);
     // a before dropout.
-    let affine = |b: usize, i: usize| normal[norm::SCALE * c + i % c] * below[b * f + i].into() + normal[norm::SHIFT * c + i % c];
+    let affine = |b: usize, i: usize| {
+        let [scale, beta, mean] = [norm::SCALE, norm::BETA, norm::MEAN].map(|k| normal[k * c + i % c]);
+        scale * (below[b * f + i].into() - mean) + beta
+    };
     (0..f).into_par_iter().with_min_len(16).for_each(|i| {
         // SAFETY: a feature's row is this task's.
         let row = unsafe { dw.range(i * o..(i + 1) * o) };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! dw[f,o] = Σ_b a[b,f]·mask[b,f]·g[b,o]   dbias[o] = Σ_b g[b,o]
-//! dy[b,f] = mask[b,f]·[scale·p + shift > 0]·Σ_o g[b,o]·w[f,o]
+//! dy[b,f] = mask[b,f]·[scale·(p − mean) + beta > 0]·Σ_o g[b,o]·w[f,o]
 //! ```
 //!
 //! and the last layer's sums Σ dy, Σ dy·(p − mean)·r in tiles.

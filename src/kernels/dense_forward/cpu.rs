@@ -25,8 +25,8 @@ fn of<E: Element>(kernel: &DenseForward, args: &Arguments) {
         let out = unsafe { logits.range(b * o..(b + 1) * o) };
         out.copy_from_slice(bias);
         for i in 0..f {
-            let (scale, shift) = (normal[norm::SCALE * c + i % c], normal[norm::SHIFT * c + i % c]);
-            let a = (scale * below[b * f + i].into() + shift).max(0.0) * mask.map_or(1.0, |m| m[b * f + i]);
+            let [scale, beta, mean] = [norm::SCALE, norm::BETA, norm::MEAN].map(|k| normal[k * c + i % c]);
+            let a = (scale * (below[b * f + i].into() - mean) + beta).max(0.0) * mask.map_or(1.0, |m| m[b * f + i]);
             if a != 0.0 {
                 out.iter_mut().zip(&weights[i * o..]).for_each(|(z, w)| *z += a * w);
             }

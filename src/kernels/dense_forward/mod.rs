@@ -1,4 +1,4 @@
-//! `logits[b,o] = bias[o] + Σ_f max(scale·p[b,f] + shift, 0)·mask[b,f]·w[f,o]`; features run over
+//! `logits[b,o] = bias[o] + Σ_f max(scale·(p[b,f] − mean) + beta, 0)·mask[b,f]·w[f,o]`; features run over
 //! [position, channel], outputs over [head, tag].
 
 mod cpu;

@@ -5,10 +5,12 @@ use super::{Arguments, Loss};
 pub fn run(kernel: &Loss, args: &Arguments) {
     let (clips, tags, heads) = (kernel.clips, kernel.tags, kernel.heads);
     let [logits, own, propagated, weights] = [0, 1, 2, 3].map(|i| args.read(i));
-    let first = if kernel.gradient { 5 } else { 4 };
+    let tag_weights = kernel.by_tag.then(|| args.read(4));
+    let written = 4 + usize::from(kernel.by_tag);
+    let first = written + usize::from(kernel.gradient);
     // SAFETY: the only slices of these operands.
     let (losses, probabilities) = unsafe { (args.write(first).all(), args.write(first + 1).all()) };
-    let mut gradient = kernel.gradient.then(|| unsafe { args.write(4).all() });
+    let mut gradient = kernel.gradient.then(|| unsafe { args.write(written).all() });
     for b in 0..clips {
         let (v, u) = (weights[b], weights[clips + b]);
         let (mut sum_own, mut sum_propagated) = (0.0f32, 0.0f32);
@@ -19,10 +21,11 @@ pub fn run(kernel: &Loss, args: &Arguments) {
             let x2 = logits[at];
             let (y, y2) = (own[b * tags + t], propagated[b * tags + t]);
             sum_own += cross_entropy(x, y);
-            sum_propagated += cross_entropy(x2, y2);
+            let w = tag_weights.map_or(1.0, |w| w[b * tags + t]);
+            sum_propagated += w * cross_entropy(x2, y2);
             probabilities[b * tags + t] = sigmoid(x);
             if let Some(gradient) = &mut gradient {
-                let (d, d2) = (v * (sigmoid(x) - y), kernel.lambda * u * (sigmoid(x2) - y2));
+                let (d, d2) = (v * (sigmoid(x) - y), kernel.lambda * u * w * (sigmoid(x2) - y2));
                 if heads == 1 {
                     gradient[at] = kernel.scale * (d + d2);
                 } else {

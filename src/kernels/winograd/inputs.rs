@@ -69,11 +69,10 @@ impl<'a, 'b, E: Element> TileInputs<'a, 'b, E> {
             match self.reader {
                 Reader::Below { below, norm } => {
                     let p = E::load_some::<S>(below.as_ptr().add(self.at[k].unwrap_unchecked() + from), n);
-                    let norm = norm.as_ptr().add(from);
-                    S::fma(S::load_some(norm.add(norm::SCALE * c), n), p, S::load_some(norm.add(norm::SHIFT * c), n))
+                    self.affine::<S>(p, norm, from, n)
                 }
                 Reader::FirstLayer { layer, weights, norm, .. } => {
-                    let (x, w, norm) = (&self.patches[k], weights.as_ptr().add(from), norm.as_ptr().add(from));
+                    let (x, w) = (&self.patches[k], weights.as_ptr().add(from));
                     let mut z = S::mul(S::splat(x[0]), S::load_some(w, n));
                     if layer.kernel == 3 {
                         // The released network's case, without a loop.
@@ -84,10 +83,24 @@ impl<'a, 'b, E: Element> TileInputs<'a, 'b, E> {
                             z = S::fma(S::splat(x), S::load_some(w.add(tap * c), n), z);
                         }
                     }
-                    S::fma(S::load_some(norm.add(norm::SCALE * c), n), z, S::load_some(norm.add(norm::SHIFT * c), n))
+                    self.affine::<S>(z, norm, from, n)
                 }
                 Reader::Wave { .. } => unreachable!("layers on a wave are done directly"),
             }
+        }
+    }
+
+    /// scale·(z − mean) + beta.
+    ///
+    /// # Safety
+    /// As [`TileInputs::normed`].
+    #[inline(always)]
+    unsafe fn affine<S: Simd>(&self, z: S::V, norm: &[f32], from: usize, n: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let [scale, beta, mean] =
+                [norm::SCALE, norm::BETA, norm::MEAN].map(|row| S::load_some(norm.as_ptr().add(row * self.channels + from), n));
+            S::fma(scale, S::sub(z, mean), beta)
         }
     }
 

@@ -50,10 +50,11 @@ pub fn run(dataset: &Dataset, options: &playlists::Options, rounds: usize, threa
     };
     let rows = |round, first: usize, past: usize| {
         let (mut own, mut propagated) = (vec![0.0; tags], vec![0.0; tags]);
+        let mut weights = vec![0.0; labels.tag_weights().len()];
         let mut sums = vec![0.0; labels.workspace()];
         for song in first..past {
             let random = &mut generator(0, Purpose::Walk, [0, round, song as u64]);
-            std::hint::black_box(labels.row(song, random, &mut own, &mut propagated, &mut sums));
+            std::hint::black_box(labels.row(song, random, &mut own, &mut propagated, &mut weights, &mut sums));
             std::hint::black_box((&own, &propagated));
         }
     };

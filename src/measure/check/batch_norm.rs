@@ -10,7 +10,7 @@ use crate::kernels::conv::norm;
 use crate::kernels::reference::{
     Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, patches, statistics, update_running,
 };
-use crate::measure::check::data::Data;
+use crate::measure::check::data::{Data, affine};
 use crate::network::{Layer, PoolMode};
 
 /// A first layer of `taps` samples, stride 2, so that patches overlap.
@@ -76,8 +76,7 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
         };
         let y = batch_norm(&full, &mean, &variance, &double(&gamma), &double(&beta), kernel.eps.into());
         let rows = &got["norm"];
-        let found: Vec<f64> =
-            z.iter().enumerate().map(|(j, v)| f64::from(rows[j % c]) * v + f64::from(rows[c + j % c])).collect();
+        let found: Vec<f64> = z.iter().enumerate().map(|(j, &v)| affine(rows, j, v)).collect();
         judge.compare("normalised z", &single(&found), &y);
         let deviations = length(variance.iter().map(|v| v.sqrt()));
         let unbiased: Vec<f64> = mean.iter().zip(&bias).map(|(m, &b)| m - f64::from(b)).collect();
@@ -131,8 +130,7 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
         let (mean, variance) = statistics(&z, c);
         let r: Vec<f64> = variance.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
         let scale: Vec<f64> = gamma.iter().zip(&r).map(|(g, r)| g * r).collect();
-        let shift: Vec<f64> = mean.iter().zip(&scale).map(|(m, s)| 0.3 - m * s).collect();
-        let mut inputs = vec![("norm", bytes(&single(&[scale, shift, mean.clone(), r.clone()].concat())))];
+        let mut inputs = vec![("norm", bytes(&single(&[scale, vec![0.3; c], mean.clone(), r.clone()].concat())))];
 
         // Each position's part of the sums, dealt out to the tiles.
         let part = |position: usize| -> Vec<f64> {

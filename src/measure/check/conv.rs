@@ -16,7 +16,7 @@ use crate::kernels::reference::{
     statistics,
 };
 use crate::kernels::winograd;
-use crate::measure::check::data::{Data, undecided};
+use crate::measure::check::data::{Data, affine, undecided};
 
 /// Fewer positions than this make dz vanish (of one position batch norm leaves nothing, of two only
 /// a sign), so such cases take the three numbers of dz at random instead of from the sums.
@@ -56,7 +56,7 @@ struct Read {
     inputs: Inputs,
     /// `[clip, input, cin]`
     a: Vec<f64>,
-    /// `scale·value + shift` of the layer below, whose sign is ReLU's mask; empty for a wave.
+    /// `scale·(value − mean) + beta` of the layer below, whose sign is ReLU's mask; empty for a wave.
     y: Vec<f64>,
     /// Below: p `[clip, input, cin]`. FirstLayer: the wave `[clip, sample]`.
     values: Vec<f64>,
@@ -75,12 +75,12 @@ fn read(judge: &Judge, data: &mut Data, case: &Case) -> Read {
             let mut norm = data.norm(c.cin, mean);
             if is_identity(case) {
                 // Nothing masked: all of dz can be seen.
-                norm[..2 * c.cin].iter_mut().enumerate().for_each(|(j, v)| *v = if j < c.cin { 1.0 } else { 4.0 - mean as f32 });
+                norm[..2 * c.cin].iter_mut().enumerate().for_each(|(j, v)| *v = if j < c.cin { 1.0 } else { 4.0 });
             }
             let mut p = data.values(c.clips * c.input * c.cin, mean, 1.5);
             data.keep_off_zero(&mut p, &norm, |v| judge.given(&[v])[0]);
             let values = double(&p);
-            let y = affine(&values, &norm);
+            let y = normal(&values, &norm);
             let inputs = vec![("below", bytes(&p)), ("below_norm", bytes(&norm))];
             Read { inputs, a: relu(&y), y, values, norm }
         }
@@ -92,9 +92,8 @@ fn read(judge: &Judge, data: &mut Data, case: &Case) -> Read {
             let (mut inputs, values, y) = loop {
                 let (inputs, values) = wave(data, c.clips, *samples, *stride);
                 let z = convolution(shape, &values, &double(&weights), &vec![0.0; c.cin]);
-                let near = |(j, z): (usize, &f64)| undecided(f64::from(norm[j % c.cin]) * z, norm[c.cin + j % c.cin].into());
-                if !z.iter().enumerate().any(near) {
-                    let y = affine(&z, &norm);
+                if !z.iter().enumerate().any(|(j, &z)| undecided(&norm, j, z)) {
+                    let y = normal(&z, &norm);
                     break (inputs, values, y);
                 }
             };
@@ -114,9 +113,8 @@ fn wave(data: &mut Data, clips: usize, length: usize, stride: usize) -> (Inputs,
     (vec![("wave", bytes(&padded))], samples.iter().map(|&s| f64::from(s) / 32768.0).collect())
 }
 
-fn affine(values: &[f64], rows: &[f32]) -> Vec<f64> {
-    let c = rows.len() / 4;
-    values.iter().enumerate().map(|(j, v)| f64::from(rows[j % c]) * v + f64::from(rows[c + j % c])).collect()
+fn normal(values: &[f64], rows: &[f32]) -> Vec<f64> {
+    values.iter().enumerate().map(|(j, &v)| affine(rows, j, v)).collect()
 }
 
 /// Weights as the family wants them, packed by the device itself.
@@ -193,7 +191,7 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
         let squares = length(mean.iter().zip(&variance).map(|(m, v)| m * m + v));
         judge.compare_over("variance", &read["running"][c.cout..], &variance, 1e-3 * squares);
         let p = got.get("p").unwrap_or_else(|| &got["z"]);
-        let activations = single(&relu(&affine(&double(p), &read["norm"])));
+        let activations = single(&relu(&normal(&double(p), &read["norm"])));
         judge.compare("activations", &activations, &max_pool(shape(case), &relu(&y)).0);
     }
     Ok(kernels.len())

@@ -70,22 +70,20 @@ impl Data {
         let mut rows = vec![0.0; 4 * channels];
         for c in 0..channels {
             rows[norm::SCALE * channels + c] = gammas[c] * r[c];
-            rows[norm::SHIFT * channels + c] = betas[c] - means[c] * gammas[c] * r[c];
+            rows[norm::BETA * channels + c] = betas[c];
             rows[norm::MEAN * channels + c] = means[c];
             rows[norm::R * channels + c] = r[c];
         }
         rows
     }
 
-    /// Moves values whose `scale·p + shift` is so near to zero that rounding decides its sign; `given` is how they are
+    /// Moves values that batch norm brings so near to zero that rounding decides the sign; `given` is how they are
     /// stored.
     pub fn keep_off_zero(&mut self, p: &mut [f32], norm_rows: &[f32], given: impl Fn(f32) -> f32) {
-        let c = norm_rows.len() / 4;
         for (j, v) in p.iter_mut().enumerate() {
-            let (scale, shift) = (norm_rows[j % c], norm_rows[c + j % c]);
             *v = given(*v);
             let mut step = 0.01;
-            while undecided(f64::from(scale) * f64::from(*v), shift.into()) {
+            while undecided(norm_rows, j, (*v).into()) {
                 *v = given(*v + step);
                 step *= 2.0;
             }
@@ -93,8 +91,20 @@ impl Data {
     }
 }
 
-/// Whether rounding decides the sign of `product + shift`. A sum of two zeros is not undecided.
-pub fn undecided(product: f64, shift: f64) -> bool {
-    let sum = (product + shift).abs();
-    sum > 0.0 && sum < 1e-5 * (product.abs() + shift.abs())
+/// `scale·(value − mean) + beta` of value `j` of a tensor whose last dimension is the channel.
+pub fn affine(norm_rows: &[f32], j: usize, value: f64) -> f64 {
+    let [scale, beta, mean] = of_channel(norm_rows, j);
+    scale * (value - mean) + beta
+}
+
+/// Whether rounding decides the sign of [`affine`]. A sum of zeros is not undecided.
+pub fn undecided(norm_rows: &[f32], j: usize, value: f64) -> bool {
+    let [scale, beta, mean] = of_channel(norm_rows, j);
+    let sum = affine(norm_rows, j, value).abs();
+    sum > 0.0 && sum < 1e-5 * (scale.abs() * (value.abs() + mean.abs()) + beta.abs())
+}
+
+fn of_channel(norm_rows: &[f32], j: usize) -> [f64; 3] {
+    let channels = norm_rows.len() / 4;
+    [norm::SCALE, norm::BETA, norm::MEAN].map(|row| norm_rows[row * channels + j % channels].into())
 }

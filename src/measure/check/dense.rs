@@ -8,14 +8,14 @@ use crate::kernels::conv::norm;
 use crate::kernels::dense_backward::DenseBackward;
 use crate::kernels::dense_forward::DenseForward;
 use crate::kernels::reference::{dense, dense_backward, relu, relu_backward, times};
-use crate::measure::check::data::Data;
+use crate::measure::check::data::{Data, affine};
 
 /// What the dense layer reads.
 struct Read {
     p: Vec<f32>,
     norm: Vec<f32>,
     mask: Vec<f32>,
-    /// `scale·p + shift`
+    /// `scale·(p − mean) + beta`
     y: Vec<f64>,
 }
 
@@ -24,11 +24,7 @@ fn read(judge: &Judge, data: &mut Data, clips: usize, positions: usize, channels
     let norm = data.norm(channels, mean);
     let mut p = data.values(clips * positions * channels, mean, 1.5);
     data.keep_off_zero(&mut p, &norm, |v| judge.given(&[v])[0]);
-    let y = p.iter().enumerate().map(|(j, &v)| {
-        let c = j % channels;
-        f64::from(norm[c]) * f64::from(v) + f64::from(norm[channels + c])
-    });
-    let y = y.collect();
+    let y = p.iter().enumerate().map(|(j, &v)| affine(&norm, j, v.into())).collect();
     let mask = (0..p.len()).map(|_| if data.below(4) == 0 { 0.0 } else { 1.0 / 0.75 }).collect();
     Read { p, norm, mask, y }
 }

@@ -5,7 +5,7 @@ use super::{Judge, STORED, bytes, double};
 use crate::error::Result;
 use crate::kernels::loss::Loss;
 use crate::kernels::pack_weights::{Layout, PackWeights, Product};
-use crate::kernels::reference::{Labels, losses, nesterov};
+use crate::kernels::reference::{Labels, losses_by_tag, nesterov};
 use crate::kernels::sgd::{BLOCK, FINITE, Sgd};
 
 pub fn loss(judge: &mut Judge) -> Result<usize> {
@@ -19,12 +19,17 @@ pub fn loss(judge: &mut Judge) -> Result<usize> {
         let own: Vec<f32> = (0..b * t).map(|_| f32::from(u8::from(data.below(3) == 0))).collect();
         let propagated: Vec<f32> = data.values(b * t, 0.4, 0.8).iter().map(|v| v.clamp(0.0, 1.0)).collect();
         let weights: Vec<f32> = data.values(2 * b, 0.5, 0.4).iter().map(|v| v.max(0.0)).collect();
-        let inputs = vec![
+        let mut tag_weights = vec![1.0; b * t];
+        let mut inputs = vec![
             ("logits", bytes(&logits)),
             ("own", bytes(&own)),
             ("propagated", bytes(&propagated)),
             ("weights", bytes(&weights)),
         ];
+        if kernel.by_tag {
+            tag_weights = data.values(b * t, 0.9, 1.2).iter().map(|v| v.max(0.0)).collect();
+            inputs.push(("tag_weights", bytes(&tag_weights)));
+        }
         let got = judge.run(kernel, &inputs)?;
 
         let (mut parts, mut dlogits, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
@@ -37,7 +42,8 @@ pub fn loss(judge: &mut Judge) -> Result<usize> {
                 propagated_weights: double(&weights[b + clip..=b + clip]),
             };
             let outputs = double(&logits[clip * heads * t..][..heads * t]);
-            let one = losses(&outputs, &labels, t, heads, kernel.scale.into(), kernel.lambda.into());
+            let by_tag = row(&tag_weights);
+            let one = losses_by_tag(&outputs, &labels, &by_tag, t, heads, kernel.scale.into(), kernel.lambda.into());
             parts.extend([one.own, one.propagated]);
             dlogits.extend(one.dlogits);
             probabilities.extend(one.probabilities);

@@ -52,7 +52,14 @@ impl Settings {
 pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
     network.check()?;
     settings.check()?;
-    Ok(Builder::new(network, settings, Run::Train)?.build())
+    Ok(Builder::new(network, settings, Run::Train)?.build(false))
+}
+
+/// The same with one more input: weights of each clip's tags in the supportive term.
+pub fn training_by_tag(network: &Network, settings: &Settings) -> Result<Plan> {
+    network.check()?;
+    settings.check()?;
+    Ok(Builder::new(network, settings, Run::Train)?.build(true))
 }
 
 /// Builds the plan of an evaluation alone: what tagging and measuring need.
@@ -112,9 +119,10 @@ impl<'a> Builder<'a> {
         Ok(Builder { network, settings, table, convs, plan, wave, patches, parameters, gradients, running })
     }
 
-    fn build(mut self) -> Plan {
+    fn build(mut self, by_tag: bool) -> Plan {
         let (b, f32s) = (self.settings.batch, DType::F32);
         let ends = self.ends();
+        let tag_weights = by_tag.then(|| self.plan.tensor(names::TAG_WEIGHTS, &[b, self.network.tags], f32s, Role::Input));
         let mask = self.plan.tensor(names::MASK, &[b, self.table.features()], f32s, Role::Input);
         let hyper = self.plan.tensor(names::HYPER, &[2], f32s, Role::Input);
         let momenta = self.plan.tensor(names::MOMENTA, &[self.table.length], f32s, Role::State);
@@ -124,7 +132,7 @@ impl<'a> Builder<'a> {
         let kept = self.layers(Run::Train);
         self.dense(Run::Train, kept[kept.len() - 1], Some(mask), ends.logits);
         let dlogits = self.temporary("logits_gradient", &[b, self.network.heads * self.network.tags]);
-        self.loss(Section::Forward, &ends, Some(dlogits));
+        self.loss(Section::Forward, &ends, tag_weights, Some(dlogits));
 
         // Backward, downwards.
         self.backward(&kept, mask, dlogits);
@@ -149,7 +157,7 @@ impl<'a> Builder<'a> {
     fn evaluate(&mut self, ends: &Ends) {
         let kept = self.layers(Run::Evaluate);
         self.dense(Run::Evaluate, kept[kept.len() - 1], None, ends.logits);
-        self.loss(Section::Evaluate, ends, None);
+        self.loss(Section::Evaluate, ends, None, None);
     }
 
     /// Labels that go in and what comes out, of training and of evaluation.
@@ -324,7 +332,7 @@ impl<'a> Builder<'a> {
         self.plan.call(section, label, kernel, &views);
     }
 
-    fn loss(&mut self, section: Section, ends: &Ends, gradient: Option<TensorId>) {
+    fn loss(&mut self, section: Section, ends: &Ends, tag_weights: Option<TensorId>, gradient: Option<TensorId>) {
         let s = self.settings;
         let kernel = Loss {
             clips: s.batch,
@@ -333,10 +341,12 @@ impl<'a> Builder<'a> {
             scale: if s.mean { 1.0 / (s.batch * self.network.tags) as f32 } else { 1.0 },
             lambda: s.lambda,
             gradient: gradient.is_some(),
+            by_tag: tag_weights.is_some(),
             choice: s.choice.clone(),
         };
         let ids = [ends.logits, ends.own, ends.propagated, ends.weights]
             .into_iter()
+            .chain(tag_weights)
             .chain(gradient)
             .chain([ends.losses, ends.probabilities]);
         let views: Vec<View> = ids.map(|id| self.plan.view(id)).collect();
