@@ -4,7 +4,7 @@
 //!
 //! Stable Rust has no intrinsics for it, so the instructions are inline assembly ([`Amx`]), with a twin in plain Rust
 //! ([`Twin`]) that any processor can run. **The assembly has not been run**: no machine with AMX could be had. It
-//! assembles, and is reached only where [`has_amx`] says so; a test there holds it against its twin.
+//! assembles, and is reached only where [`has_amx`] says so, which holds it against its twin first.
 
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::tile::{Product, checked};
+use crate::kernels::bf16::{Bf16, pair};
 
 /// Rows of a tile, columns of C and B, pairs of the sum: 64 bytes a row.
 const SIDE: usize = 16;
@@ -193,12 +194,13 @@ pub unsafe fn release() {
     unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
 }
 
-/// Whether the processor has AMX with bf16, and the system lets this process use it: Linux is asked for it, once.
+/// Whether the processor has AMX with bf16, the system lets this process use it (Linux is asked for it, once), and the
+/// assembly computes what its twin does.
 pub fn has_amx() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| {
         // Leaf 7 exists where AVX-512 does. Its bits of edx: 22 AMX-BF16, 24 AMX-TILE.
-        super::has_avx512_bf16() && __cpuid_count(7, 0).edx >> 22 & 0b101 == 0b101 && asked()
+        super::has_avx512_bf16() && __cpuid_count(7, 0).edx >> 22 & 0b101 == 0b101 && asked() && agrees()
     })
 }
 
@@ -216,6 +218,27 @@ fn asked() -> bool {
 #[cfg(not(target_os = "linux"))]
 fn asked() -> bool {
     false
+}
+
+/// Holds the assembly against its twin, on numbers whose products and sums are exact.
+fn agrees() -> bool {
+    let (rows, depth) = (14, 17);
+    let value = |i: usize| Bf16::from((i * 7 % 31) as f32 / 16.0 - 1.0);
+    let pairs: Vec<f32> = (0..depth * 2 * SIDE).map(|i| pair(value(i), value(i + 3))).collect();
+    let computed = |multiply: unsafe fn(&mut Product)| {
+        let mut c = vec![0.0; rows * 2 * SIDE];
+        let (a, b) = (&pairs[..rows * depth], &pairs[..]);
+        let (a_row, b_panel, [b_depth, c_row]) = (depth, depth * 2 * SIDE, [2 * SIDE; 2]);
+        let mut p =
+            Product { rows, depth, panels: 1, a, a_row, a_depth: 1, b, b_panel, b_depth, c: &mut c, c_row, accumulate: false };
+        // SAFETY: processor and system were asked.
+        unsafe { multiply(&mut p) };
+        c
+    };
+    let same = computed(pair_product::<Amx>) == computed(pair_product::<Twin>);
+    // SAFETY: as above.
+    unsafe { release() };
+    same
 }
 
 /// The same in plain Rust, sums in the order of the instruction's definition.
@@ -269,7 +292,6 @@ impl Tiles for Twin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::bf16::{Bf16, pair};
 
     /// Rows, pairs, panels, whether A is transposed, whether C is added to.
     const SHAPES: [(usize, usize, usize, bool, bool); 8] = [
