@@ -4,14 +4,14 @@
 #
 #     benches/growth.sh [FOLDER]        where the lines of JSON go (growth-*.jsonl)
 #
-# Variables: ROUNDS, STEPS, NETWORK, DEVICE (flags, as `--device gpu`).
+# Variables: ROUNDS, STEPS, NETWORK, DEVICE (flags, as `--device gpu`), TAGWALK (else it is built).
 set -eu
 root=$(cd "$(dirname "$0")" && pwd)/..
 out=${1:-$root/target/growth}
 rounds=${ROUNDS:-3} steps=${STEPS:-8} network=${NETWORK:-3^7-9/2} device=${DEVICE:---device cpu}
 
-cargo build --release --manifest-path "$root/Cargo.toml"
-tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
+tagwalk=${TAGWALK:-${CARGO_TARGET_DIR:-$root/target}/release/tagwalk}
+[ -n "${TAGWALK:-}" ] || cargo build --release --manifest-path "$root/Cargo.toml"
 mkdir -p "$out"
 rm -f "$out"/growth-*.jsonl
 

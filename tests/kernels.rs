@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use tagwalk::device::{gpu, select};
-use tagwalk::kernels::products::Isa;
 use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, cpu, winograd};
 use tagwalk::measure::check::{Alone, KERNELS, Subject, kernel};
 
@@ -24,27 +23,20 @@ fn check(subject: &Subject, least: usize) {
 
 #[test]
 fn on_the_cpu() {
-    for isa in Isa::available() {
-        // Direct products, then F(3,3) wherever a shape allows it.
-        for outputs in [1, 3] {
-            println!("{isa:?}, tiles of {outputs}");
-            let alone: &Alone = &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs));
-            check(&Subject { choice: Choice::native(isa).with(winograd::SIZE, outputs), alone }, 40);
-        }
-    }
+    in_every_way(Precision::F32);
 }
 
 /// Mixed precision, with the products of bf16 pairs that are instructions where the processor has them, and their twins
 /// everywhere.
 #[test]
 fn on_the_cpu_in_mixed_precision() {
-    for isa in Isa::available_in(Precision::Mixed) {
-        for outputs in [1, 3] {
-            println!("{isa:?}, tiles of {outputs}");
-            let alone: &Alone = &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs));
-            let choice = Choice::native(isa).in_precision(Precision::Mixed).with(winograd::SIZE, outputs);
-            check(&Subject { choice, alone }, 40);
-        }
+    in_every_way(Precision::Mixed);
+}
+
+fn in_every_way(precision: Precision) {
+    for choice in winograd::ways(precision) {
+        println!("{:?}, {:?}", choice.family, choice.tiles);
+        check(&Subject { choice, alone: &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs)) }, 40);
     }
 }
 
@@ -53,7 +45,7 @@ fn on_the_cpu_in_mixed_precision() {
 #[test]
 fn what_is_wrong_is_seen() {
     for precision in [Precision::F32, Precision::Mixed] {
-        seen(&Choice::cpu(precision).with(winograd::SIZE, 3));
+        seen(&Choice::cpu(precision).with(winograd::SIZE, 3).with(winograd::PAIRS, 1));
     }
 }
 

@@ -148,7 +148,7 @@ impl Stored<'_> {
 
     /// The layer, if it is computed by products of bf16 pairs.
     fn paired(&self, i: usize, input: usize) -> Option<Conv> {
-        Some(self.conv(i, input)).filter(|conv| winograd::applies(conv, self.choice))
+        Some(self.conv(i, input)).filter(|conv| winograd::paired(self.choice) && winograd::applies(conv, self.choice))
     }
 
     /// Operands as cooperative matrices multiply them, where they do; dz of them has the loss scale.
@@ -221,7 +221,6 @@ impl Arithmetic<f64> for Stored<'_> {
 }
 
 fn choices() -> Vec<Choice> {
-    let mixed = |isa| [1, 3].map(|n| Choice::native(isa).in_precision(Precision::Mixed).with(winograd::SIZE, n));
     let gpu = vulkan();
     if gpu.matrices().is_empty() {
         println!("skipped: {} has no cooperative matrices", gpu.adapter.name);
@@ -229,7 +228,9 @@ fn choices() -> Vec<Choice> {
     let matrices = gpu.matrices().iter().map(|&size| Family::Cooperative(size));
     let shaders = std::iter::once(Family::Tiled).chain(matrices);
     let shaders = shaders.map(|family| Choice::gpu(family).in_precision(Precision::Mixed));
-    [Isa::detect_in(Precision::Mixed), Isa::Portable].into_iter().flat_map(mixed).chain(shaders).collect()
+    let judged = [Isa::detect_in(Precision::Mixed), Isa::Portable].map(Family::Native);
+    let native = winograd::ways(Precision::Mixed).into_iter().filter(|choice| judged.contains(&choice.family));
+    native.chain(shaders).collect()
 }
 
 #[test]

@@ -3,7 +3,6 @@
 
 use tagwalk::batch::{self, Inputs, Patches};
 use tagwalk::device::{Program, cpu};
-use tagwalk::kernels::products::Isa;
 use tagwalk::kernels::{Choice, Precision, winograd};
 use tagwalk::measure::synthetic;
 use tagwalk::network::{Parameters, family};
@@ -36,21 +35,12 @@ fn bits(member: &str, choice: &Choice, threads: usize) -> Vec<u8> {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for isa in Isa::available_in(Precision::Mixed) {
-        for (outputs, precision) in [(1, Precision::F32), (3, Precision::F32), (1, Precision::Mixed), (3, Precision::Mixed)] {
-            let choice = Choice::native(isa).in_precision(precision).with(winograd::SIZE, outputs);
-            if choice.check().is_err() {
-                continue; // No products of f32 pairs.
-            }
-            // Layer 1 stored, and computed while it is read.
-            for member in ["3^5-81", "3^7"] {
-                let one = bits(member, &choice, 1);
-                for threads in [2, 3, 7] {
-                    assert!(
-                        bits(member, &choice, threads) == one,
-                        "{member}, {isa:?}, {precision:?}, tiles of {outputs}: {threads} threads"
-                    );
-                }
+    for choice in [Precision::F32, Precision::Mixed].into_iter().flat_map(winograd::ways) {
+        // Layer 1 stored, and computed while it is read.
+        for member in ["3^5-81", "3^7"] {
+            let one = bits(member, &choice, 1);
+            for threads in [2, 3, 7] {
+                assert!(bits(member, &choice, threads) == one, "{member}, {choice:?}: {threads} threads");
             }
         }
     }

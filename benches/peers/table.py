@@ -1,4 +1,5 @@
-"""Lines of JSON from run.sh as a table: the median over rounds, its range, the ratio to PyTorch with malloc tuned."""
+"""Lines of JSON from run.sh as a table: the median over rounds, its range, and tagwalk's speed over each peer's. bf16 of
+a peer stands beside tagwalk's mixed precision."""
 
 import json
 import os
@@ -17,24 +18,27 @@ def cpu():
 def name(line):
     if "system" not in line:
         return f"tagwalk, {line['family']}"
-    layout = ", channels-last" if line["channels_last"] else ""
-    return f"{line['system']}, malloc {line['malloc']}{layout}"
+    malloc = f", malloc {line['malloc']}" if "malloc" in line else ""
+    layout = ", channels-last" if line.get("channels_last") else ""
+    return f"{line['system']}{malloc}{layout}{', compiled' if line.get('compiled') else ''}"
 
 
 with open(sys.argv[1]) as file:
     lines = [json.loads(text) for text in file]
-print(f"{cpu()}, {os.cpu_count()} threads; {lines[0]['network']}, batch {lines[0]['batch']}, float32\n")
-print("| mode | system | clips/s, median of rounds (range) | ratio to tuned PyTorch | peak memory, MiB |")
-print("|---|---|---|---|---|")
-for mode in dict.fromkeys(line["mode"] for line in lines):
+for line in lines:
+    line["precision"] = "mixed" if line["precision"] == "bf16" else line["precision"]
+print(f"{cpu()}, {os.cpu_count()} threads; {lines[0]['network']}, batch {lines[0]['batch']}\n")
+print("| mode | precision | system | clips/s, median of rounds (range) | tagwalk's ratio to it | peak memory, MiB |")
+print("|---|---|---|---|---|---|")
+for mode, precision in dict.fromkeys((line["mode"], line["precision"]) for line in lines):
     groups = {}
     for line in lines:
-        if line["mode"] == mode:
+        if (line["mode"], line["precision"]) == (mode, precision):
             groups.setdefault(name(line), []).append(line)
     speed = {key: statistics.median(line["clips_per_second"] for line in group) for key, group in groups.items()}
-    bar = next((speed[key] for key in groups if key.endswith("malloc tuned")), None)
+    own = next((speed[key] for key in groups if key.startswith("tagwalk")), None)
     for key, group in groups.items():
         each = [line["clips_per_second"] for line in group]
-        ratio = f"{speed[key] / bar:.2f}" if bar else ""
+        ratio = f"{own / speed[key]:.2f}" if own and not key.startswith("tagwalk") else ""
         memory = max(line["peak_memory_mib"] for line in group)
-        print(f"| {mode} | {key} | {speed[key]:.1f} ({min(each):.1f} to {max(each):.1f}) | {ratio} | {memory:,.0f} |")
+        print(f"| {mode} | {precision} | {key} | {speed[key]:.1f} ({min(each):.1f} to {max(each):.1f}) | {ratio} | {memory:,.0f} |")

@@ -1,4 +1,4 @@
-"""Clips a second of SampleCNN in PyTorch on the CPU, eager, float32 or bf16 (autocast): training or inference.
+"""Clips a second of SampleCNN in PyTorch on the CPU, eager or compiled, float32 or bf16 (autocast): training or inference.
 
 One training step: int16 clips to float, forward, two-term loss, backward, Nesterov SGD. Prints one JSON
 object with the members of `tagwalk bench step --json`, so that the two can be set side by side.
@@ -36,6 +36,7 @@ def main():
     parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--mode", choices=["training", "inference"], default="training")
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="torch.compile with its default mode; needs a C++ compiler")
     parser.add_argument("--precision", choices=["f32", "bf16"], default="f32", help="bf16: autocast, weights stay float32")
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch chooses")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda: clips and labels are uploaded each step")
@@ -48,6 +49,7 @@ def main():
     if args.channels_last:
         net = net.to(memory_format=torch.channels_last)
     net = net.to(args.device)
+    run = torch.compile(net) if args.compile else net
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True)
     length = net.network["clip_length"]
     draw = lambda p, *shape: (torch.rand(*shape) < p).float()
@@ -67,7 +69,7 @@ def main():
     def train(samples, own, propagated, weights):
         optimizer.zero_grad(set_to_none=True)
         with cast():
-            logits = net(samples.float().mul_(1 / 32768))
+            logits = run(samples.float().mul_(1 / 32768))
         first, second = losses(logits.float(), own, propagated, weights)
         (first + second).backward()
         optimizer.step()
@@ -75,7 +77,7 @@ def main():
 
     def infer(samples, *_):
         with torch.inference_mode(), cast():
-            return torch.sigmoid(net(samples.float().mul_(1 / 32768))).sum().item()
+            return torch.sigmoid(run(samples.float().mul_(1 / 32768))).sum().item()
 
     training = args.mode == "training"
     net.train(training)
@@ -103,6 +105,7 @@ def main():
                 "device": "CPU" if args.device == "cpu" else torch.cuda.get_device_name(),
                 "threads": torch.get_num_threads(),
                 "channels_last": args.channels_last,
+                "compiled": args.compile,
                 "malloc": "tuned" if "GLIBC_TUNABLES" in os.environ else "as installed",
                 "clips_per_second": args.batch * 1e3 / median,
                 "spread": (p90 - p10) / median,

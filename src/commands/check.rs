@@ -8,7 +8,6 @@ use super::{Outcome, print};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
-use crate::kernels::products::Isa;
 use crate::kernels::{Choice, Family, Precision, winograd};
 use crate::measure::check::{
     BOUND, EXACT, EXACT_F16, HALF_F16, KERNELS, PAIRED, PAIRED_F16, Report, STORED, STORED_F16, STORED_PAIRED_F16, Subject,
@@ -66,11 +65,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     let choices = match (&device, args.device.family) {
         (_, Some(_)) => vec![choice],
-        // Direct products, then F(3,3) wherever a shape allows it.
-        (Device::Cpu, None) => {
-            let both = |isa| [1, 3].map(|outputs| Choice::native(isa).in_precision(precision).with(winograd::SIZE, outputs));
-            Isa::available_in(precision).into_iter().flat_map(both).collect()
-        }
+        (Device::Cpu, None) => winograd::ways(precision),
         // What was tuned is a third one.
         (Device::Gpu(gpu), None) => {
             let families = match precision {
@@ -93,8 +88,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut table = Table::new(&columns);
     let mut outcome = Outcome::Done;
     for choice in choices {
-        let products = if choice.tiles.get(winograd::SIZE) == Some(&3) { " F(3,3)" } else { "" };
-        let family = &format!("{}{products}", describe(&choice));
+        let family = &match (choice.tiles.get(winograd::SIZE), winograd::paired(&choice)) {
+            (Some(3), true) => format!("{} F(3,3), pairs", describe(&choice)),
+            (Some(3), false) => format!("{} F(3,3)", describe(&choice)),
+            _ => describe(&choice).to_string(),
+        };
         let subject = Subject { choice, alone: &|kernel, inputs| alone(&device, kernel, inputs) };
         for name in &names {
             let report = kernel(&subject, name)?;

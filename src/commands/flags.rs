@@ -10,7 +10,7 @@ use crate::device::select::{DeviceKind, Selection};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
 use crate::kernels::products::Isa;
-use crate::kernels::{Choice, Family, Precision};
+use crate::kernels::{Choice, Family, Precision, winograd};
 use crate::measure::check;
 use crate::measure::tune::cache::{self, Cache, Key};
 use crate::network::{Network, family};
@@ -30,7 +30,7 @@ pub struct DeviceFlags {
     /// Threads; 0 takes one a core. The result does not depend on it
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// How kernels are computed: plain or tiled on a GPU (with --precision mixed also cooperative, its matrix units); avx512, avx2, neon or portable (with --precision mixed also avx512bf16) on the CPU [default: the best one there]
+    /// How kernels are computed: plain, tiled, registers or winograd on a GPU (with --precision mixed tiled or cooperative, its matrix units); avx512, avx2, neon or portable (with --precision mixed also avx512bf16, amx, and amxtwin, AMX in plain Rust for tests) on the CPU [default: the best one there]
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<FamilyName>,
     /// What activations and their gradients are stored as: f32; mixed, 16 bits (bf16 on the CPU, f16 on a GPU) with sums,
@@ -76,6 +76,8 @@ pub enum FamilyName {
     Registers,
     Winograd,
     Cooperative,
+    Amx,
+    Amxtwin,
     Avx512bf16,
     Avx512,
     Avx2,
@@ -153,7 +155,10 @@ impl DeviceFlags {
                 }
                 Choice::gpu(Family::Cooperative(check::matrices(gpu)?))
             }
-            FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16),
+            // Named, products of pairs are taken even where others are faster.
+            FamilyName::Amx => Choice::native(Isa::Amx).with(winograd::PAIRS, 1),
+            FamilyName::Amxtwin => Choice::native(Isa::AmxTwin).with(winograd::PAIRS, 1),
+            FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16).with(winograd::PAIRS, 1),
             FamilyName::Avx512 => Choice::native(Isa::Avx512),
             FamilyName::Avx2 => Choice::native(Isa::Avx2),
             FamilyName::Neon => Choice::native(Isa::Neon),
@@ -168,7 +173,7 @@ impl DeviceFlags {
         {
             let error = Error::usage("--family", format!("this processor does not have {}", describe(&choice)));
             return Err(match isa {
-                Isa::Avx512Bf16 => error.help("avx512bf16 is a family of --precision mixed only."),
+                Isa::Avx512Bf16 | Isa::Amx | Isa::AmxTwin => error.help("It is a family of --precision mixed only."),
                 _ => error,
             });
         }
@@ -176,7 +181,9 @@ impl DeviceFlags {
             return Err(Error::usage("--family", format!("{} compute in f32 only", describe(&choice)))
                 .help("Leave --family out for mixed precision, or --precision for these."));
         }
-        Ok(choice.in_precision(precision))
+        let choice = choice.in_precision(precision);
+        let told = !choice.is_native() || precision == Precision::F32 || choice.tiles.contains_key(winograd::PAIRS);
+        Ok(if told { choice } else { choice.with(winograd::PAIRS, 0) })
     }
 }
 
@@ -189,7 +196,10 @@ pub fn say(device: &Device, choice: &Choice) {
 pub fn describe(choice: &Choice) -> &'static str {
     match choice.family {
         _ if !choice.is_native() && (!choice.tiles.is_empty() || !choice.rooms.is_empty()) => "tuned shaders",
-        Family::Native(Isa::Avx512Bf16) => "avx512bf16",
+        Family::Native(Isa::Amx) => "amx",
+        Family::Native(Isa::AmxTwin) => "amxtwin",
+        Family::Native(Isa::Avx512Bf16) if winograd::paired(choice) => "avx512bf16",
+        Family::Native(Isa::Avx512Bf16) => "avx512bf16 (f32 products)",
         Family::Native(Isa::Avx512) => "avx512",
         Family::Native(Isa::Avx2) => "avx2",
         Family::Native(Isa::Neon) => "neon",

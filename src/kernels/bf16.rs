@@ -38,7 +38,7 @@ pub fn pair(low: Bf16, high: Bf16) -> f32 {
 
 /// What z, p and dy are stored as.
 pub trait Element: Pod + Send + Sync + From<f32> + Into<f32> + 'static {
-    /// Whether it is bf16: F(3,3)'s products are then of pairs of bf16, too.
+    /// Whether it is bf16.
     const HALF: bool;
 
     /// The first `n` values as f32, zeros behind them.

@@ -136,7 +136,8 @@ impl Family {
 pub enum Precision {
     #[default]
     F32,
-    /// z, p and dy in 16 bits: bf16 on a CPU, and F(3,3)'s products of bf16 pairs; f16 on a GPU, and a loss scale.
+    /// z, p and dy in 16 bits: bf16 on a CPU, and F(3,3)'s products of bf16 pairs where those are faster
+    /// ([`winograd::PAIRS`]); f16 on a GPU, and a loss scale.
     Mixed,
 }
 
@@ -185,7 +186,16 @@ impl Choice {
 
     /// The CPU's choice of a precision, with its best instructions.
     pub fn cpu(precision: Precision) -> Choice {
-        Choice::native(Isa::detect_in(precision)).in_precision(precision)
+        Choice::best(Isa::detect_in(precision), precision)
+    }
+
+    /// The faster products of an instruction set in a precision.
+    pub fn best(isa: Isa, precision: Precision) -> Choice {
+        let choice = Choice::native(isa).in_precision(precision);
+        match precision {
+            Precision::F32 => choice,
+            Precision::Mixed => choice.with(winograd::PAIRS, isa.pairs_are_faster().into()),
+        }
     }
 
     /// The same in a precision.

@@ -4,7 +4,7 @@
 
 use super::gpu::{Limits, Value};
 use super::products::Isa;
-use super::{Choice, DType, Family, Precision};
+use super::{Choice, DType, Family, Precision, winograd};
 use crate::error::{Error, Result};
 
 /// A top-level `const` line that a choice may set, as `SHADER.NAME`.
@@ -63,8 +63,8 @@ pub const TILES: &[Tile] = &[
     tile("conv_weight_gradient.tiled", "DEPTH", 1, 64),
 ];
 
-/// What a choice may set for the CPU: outputs of a convolution's tile, 1 or 3.
-const NATIVE: &[&str] = &["OUTPUTS"];
+/// What a choice may set for the CPU: outputs of a convolution's tile, and whether products are of pairs of bf16.
+const NATIVE: &[(&str, [u32; 2])] = &[(winograd::SIZE, [1, 3]), (winograd::PAIRS, [0, 1])];
 
 /// The rooms' products that may have a family of their own.
 pub const ROOMS: [&str; 3] = ["conv_forward", "conv_weight_gradient", "conv_input_gradient"];
@@ -181,8 +181,10 @@ impl Choice {
                 return Err(wrong(format!("rooms: {room} cannot be {family:?} where the rest is {:?}", self.family)));
             }
         }
-        if self.family == Family::Native(Isa::Avx512Bf16) && self.precision != Precision::Mixed {
-            return Err(wrong("family: avx512bf16 has products of mixed precision only".into()));
+        if let Family::Native(isa @ (Isa::Avx512Bf16 | Isa::Amx | Isa::AmxTwin)) = self.family
+            && self.precision != Precision::Mixed
+        {
+            return Err(wrong(format!("family: {isa:?} has products of mixed precision only")));
         }
         if let Some(scale) = self.loss_scale
             && (self.storage() != DType::F16 || !scale.is_power_of_two() || scale > LARGEST_LOSS_SCALE)
@@ -231,7 +233,7 @@ impl Choice {
 
     fn check_tile(&self, name: &str, value: u32) -> std::result::Result<(), String> {
         if self.is_native() {
-            let known = NATIVE.contains(&name) && [1, 3].contains(&value);
+            let known = NATIVE.iter().any(|(known, values)| *known == name && values.contains(&value));
             return if known { Ok(()) } else { Err("which the CPU has not".into()) };
         }
         let of = |t: &&Tile| name.strip_prefix(t.shader).and_then(|n| n.strip_prefix('.')) == Some(t.name);

@@ -15,7 +15,7 @@ use crate::kernels::conv::Conv;
 use crate::kernels::products::{Product, Simd, Work, heights, pair_product, product};
 use crate::kernels::reader::Reader;
 use crate::kernels::winograd::{
-    Block, Cut, OUTPUTS, PRODUCTS, output_gradient, row_values, transform_input_pairs, transform_inputs,
+    Block, Cut, OUTPUTS, PRODUCTS, output_gradient, paired, row_values, transform_input_pairs, transform_inputs,
     transform_weight_gradient,
 };
 
@@ -46,7 +46,7 @@ struct Room {
     dz: usize,
     /// dM of a block and of the tile before it.
     dm: usize,
-    /// Of bf16, dM once more: pairs of tiles.
+    /// Of products of pairs, dM once more: pairs of tiles.
     dm_pairs: usize,
     /// dV of a register tile.
     dv: usize,
@@ -64,10 +64,7 @@ fn room(kernel: &ConvBackward) -> Room {
         v: round(PRODUCTS * rows.next_multiple_of(2) * conv.cin),
         dz: 2 * round((OUTPUTS + 1) * padded(kernel)),
         dm: round(PRODUCTS * (rows + 1) * padded(kernel)),
-        dm_pairs: match kernel.choice.precision {
-            Precision::F32 => 0,
-            Precision::Mixed => round(PRODUCTS * rows.div_ceil(2) * padded(kernel)),
-        },
+        dm_pairs: if paired(&kernel.choice) { round(PRODUCTS * rows.div_ceil(2) * padded(kernel)) } else { 0 },
         dv: round(PRODUCTS * isa.rows() * isa.width()),
         carry: round(2 * isa.width()),
         sums: round(kernel.sums() * conv.cin),
@@ -81,15 +78,16 @@ pub fn workspace(kernel: &ConvBackward) -> usize {
 }
 
 pub fn run(kernel: &ConvBackward, args: &Arguments) {
-    match kernel.choice.precision {
-        Precision::F32 => jobs::<f32>(kernel, args),
-        Precision::Mixed => jobs::<Bf16>(kernel, args),
+    match (kernel.choice.precision, paired(&kernel.choice)) {
+        (Precision::F32, _) => jobs::<f32, false>(kernel, args),
+        (Precision::Mixed, false) => jobs::<Bf16, false>(kernel, args),
+        (Precision::Mixed, true) => jobs::<Bf16, true>(kernel, args),
     }
 }
 
-fn jobs<E: Element>(kernel: &ConvBackward, args: &Arguments) {
+fn jobs<E: Element, const PAIRED: bool>(kernel: &ConvBackward, args: &Arguments) {
     let cut = Cut::of(&kernel.conv);
-    let run = |job| kernel.choice.isa().run(Job::<E> { kernel, args, cut, job, element: PhantomData });
+    let run = |job| kernel.choice.isa().run(Job::<E, PAIRED> { kernel, args, cut, job, element: PhantomData });
     (0..cut.jobs).into_par_iter().for_each(run);
     join_weights(kernel, args, cut.jobs);
 }
@@ -127,7 +125,7 @@ fn join_weights(kernel: &ConvBackward, args: &Arguments, jobs: usize) {
     });
 }
 
-struct Job<'a, 'b, E> {
+struct Job<'a, 'b, E, const PAIRED: bool> {
     kernel: &'a ConvBackward,
     args: &'a Arguments<'b>,
     cut: Cut,
@@ -135,11 +133,11 @@ struct Job<'a, 'b, E> {
     element: PhantomData<E>,
 }
 
-impl<E: Element> Work for Job<'_, '_, E> {
+impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Job { kernel, args, cut, job, .. } = self;
-        let conv = &kernel.conv;
+        let (conv, isa) = (&kernel.conv, kernel.choice.isa());
         let at = kernel.places();
         let reader = Reader::<E>::new(&kernel.source, conv, args);
         let room = room(kernel);
@@ -167,11 +165,11 @@ impl<E: Element> Work for Job<'_, '_, E> {
             let block = cut.block(conv, b);
             // SAFETY: `room` has their sizes.
             let made = unsafe {
-                if E::HALF {
+                if PAIRED {
                     transform_input_pairs::<S, E>(&reader, conv, &cut, &block, v);
                     make_dm_pairs::<S, E>(&maker, conv, &cut, &block, stride, dz, dm, dm_pairs)
                 } else {
-                    transform_inputs::<S, E>(&reader, conv, &cut, &block, v);
+                    transform_inputs::<S, E, false>(&reader, conv, &cut, &block, v);
                     make_dm::<S, E>(&maker, conv, &cut, &block, stride, dz, dm)
                 }
             };
@@ -180,7 +178,7 @@ impl<E: Element> Work for Job<'_, '_, E> {
             for i in 0..PRODUCTS {
                 // SAFETY: V has `rows` rows a product, dM `made`, the part `cin`.
                 unsafe {
-                    let depth = if E::HALF { rows.div_ceil(2) } else { rows };
+                    let depth = if PAIRED { rows.div_ceil(2) } else { rows };
                     let mut one = Product {
                         rows: cin,
                         depth,
@@ -188,14 +186,14 @@ impl<E: Element> Work for Job<'_, '_, E> {
                         a: &v[i * depth * cin..],
                         a_row: 1,
                         a_depth: cin,
-                        b: if E::HALF { &dm_pairs[i * depth * stride..] } else { &dm[(i * made + before) * stride..] },
+                        b: if PAIRED { &dm_pairs[i * depth * stride..] } else { &dm[(i * made + before) * stride..] },
                         b_panel: width,
                         b_depth: stride,
                         c: &mut part[i * cin * stride..],
                         c_row: stride,
                         accumulate: !first_block,
                     };
-                    if E::HALF { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
+                    if PAIRED { pair_product::<S>(isa, &mut one) } else { product::<S>(&mut one) }
                 }
             }
 
@@ -206,7 +204,7 @@ impl<E: Element> Work for Job<'_, '_, E> {
                     for i in 0..PRODUCTS {
                         // SAFETY: sizes as `room` has them; the packed panels are `[panel, product, cout, width]`.
                         unsafe {
-                            let (depth, row) = (row_values::<E>(conv.cout), row_values::<E>(stride));
+                            let (depth, row) = (row_values(PAIRED, conv.cout), row_values(PAIRED, stride));
                             let mut one = Product {
                                 rows: some.len(),
                                 depth,
@@ -221,7 +219,7 @@ impl<E: Element> Work for Job<'_, '_, E> {
                                 c_row: width,
                                 accumulate: false,
                             };
-                            if E::HALF { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
+                            if PAIRED { pair_product::<S>(isa, &mut one) } else { product::<S>(&mut one) }
                         }
                     }
                     // SAFETY: every input is given away by one tile.

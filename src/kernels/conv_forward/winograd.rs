@@ -14,7 +14,7 @@ use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::cpu::{Shared, whole_lines};
 use crate::kernels::products::{Product, Simd, Work, heights, pair_product, product};
 use crate::kernels::reader::Reader;
-use crate::kernels::winograd::{Block, Cut, PRODUCTS, output, row_values, transform_inputs};
+use crate::kernels::winograd::{Block, Cut, PRODUCTS, output, paired, row_values, transform_inputs};
 
 pub fn tiles(kernel: &ConvForward) -> usize {
     Cut::of(&kernel.conv).jobs
@@ -45,19 +45,20 @@ pub fn workspace(kernel: &ConvForward) -> usize {
 }
 
 pub fn run(kernel: &ConvForward, args: &Arguments) {
-    match kernel.choice.precision {
-        Precision::F32 => jobs::<f32>(kernel, args),
-        Precision::Mixed => jobs::<Bf16>(kernel, args),
+    match (kernel.choice.precision, paired(&kernel.choice)) {
+        (Precision::F32, _) => jobs::<f32, false>(kernel, args),
+        (Precision::Mixed, false) => jobs::<Bf16, false>(kernel, args),
+        (Precision::Mixed, true) => jobs::<Bf16, true>(kernel, args),
     }
 }
 
-fn jobs<E: Element>(kernel: &ConvForward, args: &Arguments) {
+fn jobs<E: Element, const PAIRED: bool>(kernel: &ConvForward, args: &Arguments) {
     let cut = Cut::of(&kernel.conv);
-    let run = |job| kernel.choice.isa().run(Job::<E> { kernel, args, cut, job, element: PhantomData });
+    let run = |job| kernel.choice.isa().run(Job::<E, PAIRED> { kernel, args, cut, job, element: PhantomData });
     (0..cut.jobs).into_par_iter().for_each(run);
 }
 
-struct Job<'a, 'b, E> {
+struct Job<'a, 'b, E, const PAIRED: bool> {
     kernel: &'a ConvForward,
     args: &'a Arguments<'b>,
     cut: Cut,
@@ -65,11 +66,11 @@ struct Job<'a, 'b, E> {
     element: PhantomData<E>,
 }
 
-impl<E: Element> Work for Job<'_, '_, E> {
+impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Job { kernel, args, cut, job, .. } = self;
-        let conv = &kernel.conv;
+        let (conv, isa) = (&kernel.conv, kernel.choice.isa());
         let Places { weights, gamma, z, p, partials } = kernel.places();
         let weights = args.read(weights);
         let out = Out {
@@ -85,7 +86,7 @@ impl<E: Element> Work for Job<'_, '_, E> {
         let reader = Reader::<E>::new(&kernel.source, conv, args);
         let room = room(kernel);
         let width = S::LANES * S::VECTORS;
-        let depth = row_values::<E>(conv.cin);
+        let depth = row_values(PAIRED, conv.cin);
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
         let (v, space) = space.split_at_mut(room.v);
@@ -95,7 +96,7 @@ impl<E: Element> Work for Job<'_, '_, E> {
             let block = cut.block(conv, b);
             let rows = block.rows();
             // SAFETY: `room` has the size; so it has below. The packed panels are `[panel, product, cin, width]`.
-            unsafe { transform_inputs::<S, E>(&reader, conv, &cut, &block, v) };
+            unsafe { transform_inputs::<S, E, PAIRED>(&reader, conv, &cut, &block, v) };
             let mut ahead = 0;
             for n in 0..conv.cout.div_ceil(width) {
                 ahead = 0;
@@ -116,7 +117,7 @@ impl<E: Element> Work for Job<'_, '_, E> {
                                 c_row: width,
                                 accumulate: false,
                             };
-                            if E::HALF { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
+                            if PAIRED { pair_product::<S>(isa, &mut one) } else { product::<S>(&mut one) }
                         }
                     }
                     // SAFETY: every tile is one task's.

@@ -7,7 +7,7 @@ mod gpu;
 use super::conv::{Conv, Source};
 use super::prepared;
 use super::winograd::{self, PRODUCTS};
-use super::{Choice, DType, Family, Kernel, Operand, Precision, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, DType, Family, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Which product the weights are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,9 @@ pub enum Layout {
 impl Packing {
     pub fn new(conv: &Conv, source: &Source, product: Product, choice: &Choice) -> Packing {
         let layout = match (&choice.family, product) {
-            (Family::Native(isa), _) if winograd::applies(conv, choice) => match choice.precision {
-                Precision::F32 => Layout::Winograd { width: isa.width() },
-                Precision::Mixed => Layout::WinogradPairs { width: isa.width() },
+            (Family::Native(isa), _) if winograd::applies(conv, choice) => match winograd::paired(choice) {
+                false => Layout::Winograd { width: isa.width() },
+                true => Layout::WinogradPairs { width: isa.width() },
             },
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
             (_, Product::Forward) => match prepared::family(choice, "conv_forward", conv, source) {

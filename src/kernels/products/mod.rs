@@ -5,12 +5,15 @@
 //! vectors as the product itself.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+mod rate;
 mod tile;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,10 @@ pub enum Isa {
     Avx2,
     Neon,
     Portable,
+    /// Products of pairs by AMX beside AVX-512 BF16: for mixed precision only.
+    Amx,
+    /// The same with AMX in plain Rust: what tests compute by, and hold [`Isa::Amx`] against.
+    AmxTwin,
 }
 
 /// Vectors of f32 and the shape of the register tile that suits them.
@@ -332,6 +339,9 @@ impl Isa {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            if precision == Precision::Mixed && amx::has_amx() {
+                all.push(Isa::Amx);
+            }
             if precision == Precision::Mixed && has_avx512_bf16() {
                 all.push(Isa::Avx512Bf16);
             }
@@ -346,13 +356,17 @@ impl Isa {
             all.push(Isa::Neon);
         }
         all.push(Isa::Portable);
+        #[cfg(target_arch = "x86_64")]
+        if precision == Precision::Mixed && has_avx512_bf16() {
+            all.push(Isa::AmxTwin);
+        }
         all
     }
 
     /// Output channels of a register tile: the width of a packed panel.
     pub fn width(self) -> usize {
         match self {
-            Isa::Avx512Bf16 | Isa::Avx512 => 32,
+            Isa::Amx | Isa::AmxTwin | Isa::Avx512Bf16 | Isa::Avx512 => 32,
             Isa::Avx2 | Isa::Neon | Isa::Portable => 16,
         }
     }
@@ -360,7 +374,7 @@ impl Isa {
     /// Rows of a register tile at most.
     pub fn rows(self) -> usize {
         match self {
-            Isa::Avx512Bf16 | Isa::Avx512 => 14,
+            Isa::Amx | Isa::AmxTwin | Isa::Avx512Bf16 | Isa::Avx512 => 14,
             Isa::Avx2 | Isa::Neon => 6,
             Isa::Portable => 3,
         }
@@ -371,10 +385,19 @@ impl Isa {
     pub fn run(self, work: impl Work) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Bf16 => {
+            Isa::Avx512Bf16 | Isa::AmxTwin => {
                 assert!(has_avx512_bf16());
                 // SAFETY: just detected.
                 unsafe { avx512::run_bf16(work) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => {
+                assert!(amx::has_amx());
+                // SAFETY: just detected.
+                unsafe {
+                    avx512::run_bf16(work);
+                    amx::release();
+                }
             }
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {

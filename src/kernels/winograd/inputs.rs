@@ -134,18 +134,24 @@ unsafe fn transformed<S: Simd, E: Element>(inputs: &TileInputs<E>, from: usize, 
     }
 }
 
-/// f32 values from one tile's V to the next one's of `c` channels: of bf16 a pair of channels takes one.
-pub fn row_values<E: Element>(c: usize) -> usize {
-    if E::HALF { c.div_ceil(2) } else { c }
+/// f32 values from one tile's V to the next one's of `c` channels: a pair of bf16 takes one.
+pub fn row_values(paired: bool, c: usize) -> usize {
+    if paired { c.div_ceil(2) } else { c }
 }
 
-/// V = Bᵀ a `[product, tile, cin]` of a block's tiles; of bf16 rows are filled up to pairs with a zero.
+/// V = Bᵀ a `[product, tile, cin]` of a block's tiles; if `PAIRED` rounded to bf16, rows filled up to pairs with a zero.
 ///
 /// # Safety
 /// The processor has `S`'s instructions; `v` has room for them.
 #[inline(always)]
-pub unsafe fn transform_inputs<S: Simd, E: Element>(reader: &Reader<E>, conv: &Conv, cut: &Cut, block: &Block, v: &mut [f32]) {
-    let (c, each) = (conv.cin, row_values::<E>(conv.cin));
+pub unsafe fn transform_inputs<S: Simd, E: Element, const PAIRED: bool>(
+    reader: &Reader<E>,
+    conv: &Conv,
+    cut: &Cut,
+    block: &Block,
+    v: &mut [f32],
+) {
+    let (c, each) = (conv.cin, row_values(PAIRED, conv.cin));
     let plane = block.rows() * each;
     assert!(v.len() >= PRODUCTS * plane);
     for row in 0..block.rows() {
@@ -158,7 +164,7 @@ pub unsafe fn transform_inputs<S: Simd, E: Element>(reader: &Reader<E>, conv: &C
             unsafe {
                 for (i, value) in transformed::<S, E>(&inputs, from, n).into_iter().enumerate() {
                     let to = v.as_mut_ptr().add(i * plane + row * each);
-                    if E::HALF {
+                    if PAIRED {
                         S::narrow_some(to.cast::<Bf16>().add(from), value, n.next_multiple_of(2));
                     } else {
                         S::store_some(to.add(from), value, n);

@@ -14,8 +14,9 @@ mod cut;
 mod inputs;
 mod matrices;
 
-use super::Choice;
 use super::conv::Conv;
+use super::products::Isa;
+use super::{Choice, Precision};
 
 pub use cut::{Block, Cut};
 pub use inputs::{TileInputs, row_values, transform_input_pairs, transform_inputs};
@@ -24,12 +25,35 @@ pub use matrices::{input_gradient, output, output_gradient, transform_weight, tr
 /// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 (direct
 /// products) or 3.
 pub const SIZE: &str = "OUTPUTS";
+/// The CPU's tile size that says what F(3,3)'s products are of in mixed precision: 1 of pairs of bf16, 0 of f32, made
+/// from what is stored in bf16.
+pub const PAIRS: &str = "PAIRS";
 /// Channels that a wide layer has at least, read and written.
 pub const WIDE: usize = 64;
 /// Outputs of a tile.
 pub const OUTPUTS: usize = 3;
 /// Products of a tile, and inputs that it reads.
 pub const PRODUCTS: usize = 5;
+/// Whether F(3,3)'s products are of pairs of bf16.
+pub fn paired(choice: &Choice) -> bool {
+    choice.precision == Precision::Mixed && choice.tile(PAIRS, 1) == 1
+}
+
+/// All ways in which this processor has a precision: direct products, then F(3,3) wherever a shape allows it, in mixed
+/// precision of f32 and of pairs; AMX is for products of pairs alone.
+pub fn ways(precision: Precision) -> Vec<Choice> {
+    let of = |isa| {
+        let choice = Choice::native(isa).in_precision(precision);
+        let [direct, tiles] = [1, OUTPUTS as u32].map(|outputs| choice.clone().with(SIZE, outputs));
+        match precision {
+            Precision::F32 => vec![direct, tiles],
+            Precision::Mixed if matches!(isa, Isa::Amx | Isa::AmxTwin) => vec![tiles.with(PAIRS, 1)],
+            Precision::Mixed => vec![direct.with(PAIRS, 0), tiles.clone().with(PAIRS, 0), tiles.with(PAIRS, 1)],
+        }
+    };
+    Isa::available_in(precision).into_iter().flat_map(of).collect()
+}
+
 /// Whether the CPU takes a layer this way: where its shape allows, and the choice's tile size
 /// [`SIZE`], the outputs of a tile, is 3. Where the choice does not say: layers at least [`WIDE`]; in
 /// narrower ones the transforms, which F(3,3) shares among the channels, cost what the products save, and

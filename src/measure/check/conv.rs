@@ -48,7 +48,7 @@ impl Pairs {
     /// How a room computes a case; `None` where it multiplies in f32.
     fn of(judge: &Judge, case: &Case, room: &str) -> Option<Pairs> {
         let choice = &judge.subject.choice;
-        if judge.is_mixed() && winograd::applies(&case.conv, choice) {
+        if winograd::paired(choice) && winograd::applies(&case.conv, choice) {
             return Some(Pairs::Tiles);
         }
         matrices(&case.conv, &case.source, choice.family_of(room)).map(|_| Pairs::Matrices)
