@@ -51,7 +51,7 @@ pub fn clear(folder: &Path) -> Result<()> {
     let mut names: Vec<String> = entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.retain(|name| {
         let whole = name.strip_suffix(".part").unwrap_or(name);
-        whole == manifest::FILE || super::FILES.contains(&whole) || super::is_shard(whole)
+        [manifest::FILE, manifest::SUM].contains(&whole) || super::FILES.contains(&whole) || super::is_shard(whole)
     });
     names.sort_by_key(|name| name != manifest::FILE);
     for name in names {
@@ -182,9 +182,7 @@ impl Writer {
             options: contents.options.clone(),
             files: files.collect::<Result<_>>()?,
         };
-        let mut text = serde_json::to_vec_pretty(&manifest).expect("a manifest has no map with keys that are not text");
-        text.push(b'\n');
-        atomic::write(&path(manifest::FILE), &text)
+        manifest::write(folder, &manifest)
     }
 }
 
