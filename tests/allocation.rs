@@ -4,14 +4,21 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use tagwalk::batch::{self, Batch, Inputs};
+use tagwalk::dataset::Dataset;
 use tagwalk::device::select::{DeviceKind, Selection};
-use tagwalk::device::{Program, cpu, gpu};
+use tagwalk::device::{Device, Program, cpu, gpu};
 use tagwalk::kernels::{Choice, Family, products::Isa};
 use tagwalk::measure::synthetic;
 use tagwalk::network::{Network, Parameters, family};
 use tagwalk::plan::{self, Plan, Run, Settings, names};
+use tagwalk::playlists;
+use tagwalk::train::options::{self, Options};
+use tagwalk::train::{Cadence, Ending, Event, Rule, Schedule, Session};
+
+mod common;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
@@ -114,6 +121,43 @@ fn the_cpu_device() {
         assert!(count.largest <= 4096, "{count:?}: larger than a block of Rayon's queue");
         assert!(count.kept.unsigned_abs() <= 4096, "{count:?}: memory stays");
     }
+}
+
+/// The loop itself: batches with their walks, the trainer's step, its losses read, its line in the log. The threads take
+/// their blocks here, too; nothing else is taken between an epoch's steps.
+#[test]
+fn a_session_between_two_epochs() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    common::runs::dataset(&data, 48);
+    let dataset = Dataset::open(&data).unwrap();
+    let network = family::member(common::runs::NETWORK[1], 4).unwrap();
+    let choice = Choice::native(Isa::detect());
+    let settings = Settings { batch: BATCH, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+    // An epoch of 36 songs, 20 times each, in fours.
+    let schedule = Schedule { rule: Rule::Plateau, rate: 0.01, momentum: 0.9, epochs: 1, steps: 0 };
+    let train = Options { schedule, propagation: playlists::Options::default(), clips_per_song: 20 };
+    let config = options::config(&dataset, &Device::Cpu, network, settings, 1, train);
+    let cadence = Cadence { every: Duration::from_secs(3600), steps: 0, keep: false };
+    let mut session = Session::begin(&folder.path().join("run"), config, &dataset, &Device::Cpu, 2, cadence).unwrap();
+    let (mut before, mut alive) = (0, 0);
+    let mut counted = None;
+    let ending = session.run(&mut |event| {
+        let Event::Step { done, .. } = event else { return };
+        match done.number() {
+            50 => {
+                (before, alive) = (CALLS.load(Relaxed), ALIVE.load(Relaxed));
+                LARGEST.store(0, Relaxed);
+            }
+            170 => counted = Some((CALLS.load(Relaxed) - before, LARGEST.load(Relaxed), ALIVE.load(Relaxed) - alive)),
+            _ => {}
+        }
+    });
+    assert_eq!(ending.unwrap(), Ending::Finished);
+    let (calls, largest, kept) = counted.unwrap();
+    println!("120 steps: {calls} allocations, the largest of {largest} bytes, {kept} bytes kept");
+    assert!(calls <= 120 && largest <= 4096 && kept.unsigned_abs() <= 4096, "{calls} of up to {largest} bytes, {kept} kept");
 }
 
 /// wgpu's encoders and submissions allocate by the number of dispatches, in small pieces.

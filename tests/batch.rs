@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::RngExt;
 use rayon::ThreadPoolBuilder;
-use tagwalk::batch::{Batch, Clip, Of, Sampling, Segments, Stage, segments};
+use tagwalk::batch::{Batch, Clip, Sampling, Segments, Stage, segments};
 use tagwalk::dataset::{Dataset, Split, write::Contents};
 use tagwalk::network::{Layer, Network, PoolMode, family};
 use tagwalk::playlists::{Labels, Lend, Mode, Options, Reading, Tags, Untagged};
@@ -200,6 +200,39 @@ fn labels_of_a_tagged_song() {
     assert_eq!(row(&excluded), (1.0, [1.0, 0.0, 0.0], 1.0, [0.0, 0.0, 1.0]));
 }
 
+/// Song 3, untagged, borrows from 0 and 7 on one playlist and from 1 on another: ¼, ¼ and ½. Where the tags of one of
+/// them are removed, that one is gone from its playlist.
+#[test]
+fn removed_tags_are_not_lent() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path());
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let options = Options { mode: Mode::Expected, range: 0.5, remove: 0.5, ..Options::default() };
+        let hidden = Tags::removing(&dataset, 0.5, seed);
+        let lends = [0, 1].map(|song| hidden.bits(song).is_some());
+        let labels = Labels::new(&dataset, &options, seed).unwrap();
+        let stage = Stage::new(labels, &network(), Sampling { batch: 20, clips_per_song: 4, seed }).unwrap();
+        let mut batch = stage.batch().unwrap();
+        stage.fill(0, 0, &mut batch);
+        // Song 7 is not of the training split: it always lends. Half of the walks are in the playlist of song 1.
+        let (expected, weight) = match lends {
+            [true, true] => ([0.25, 0.5, 0.25], 1.0),
+            [true, false] => ([0.5, 0.0, 0.5], 0.5),
+            [false, true] => ([0.0, 0.5, 0.5], 1.0),
+            [false, false] => ([0.0, 0.0, 1.0], 0.5),
+        };
+        let at = batch.clips.iter().position(|clip| clip.song == 3).unwrap();
+        assert_eq!(batch.propagated[3 * at..][..3], expected, "{lends:?}");
+        assert_eq!((batch.weights[at], batch.weights[20 + at]), (0.0, weight), "{lends:?}");
+        for (i, clip) in batch.clips.iter().enumerate().filter(|(_, clip)| hidden.bits(clip.song as usize).is_none()) {
+            assert!(batch.own[3 * i..][..3] == [0.0; 3] && batch.weights[i] == 0.0, "song {} kept its tags", clip.song);
+        }
+        seen.insert(lends);
+    }
+    assert_eq!(seen.len(), 4, "every case comes among forty seeds");
+}
+
 #[test]
 fn who_trains_and_whose_tags_are_removed() {
     let folder = tempfile::tempdir().unwrap();
@@ -328,7 +361,7 @@ fn filling_allocates_nothing() {
     rayon::broadcast(|_| ());
     pool.install(|| {
         let labels = stages[0].labels();
-        let evaluation = Segments::new(labels, &network(), vec![5, 6], Of::All, 16);
+        let evaluation = Segments::new(labels, &network(), vec![5, 6], 16);
         let mut batch = stages[0].batch().unwrap();
         let mut run = |epochs: std::ops::Range<u64>| {
             for epoch in epochs {
@@ -346,29 +379,28 @@ fn filling_allocates_nothing() {
 }
 
 #[test]
-fn segments_follow_each_other() {
+fn first_segments_in_batches() {
     assert_eq!([0, 10, 26, 27, 53, 54, 100].map(|n| segments(n, 27)), [1, 1, 1, 1, 1, 2, 3]);
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path());
     assert_eq!(Segments::songs_of(&dataset, Split::Valid), [5]);
     assert_eq!(Segments::songs_of(&dataset, Split::None), [0u32; 0]);
     let labels = Labels::new(&dataset, &Options::default(), 0).unwrap();
-    let all = Segments::new(&labels, &network(), vec![5, 3, 4], Of::All, 4);
-    assert_eq!((all.len(), all.batches()), (6, 2));
-    let mut batch = all.batch().unwrap();
-    all.fill(1, &mut batch); // so that what is left of another batch would be seen
-    all.fill(0, &mut batch);
-    let clip = |song, start| Clip { song, start };
-    assert_eq!(batch.clips, [clip(5, 0), clip(5, 27), clip(3, 0), clip(3, 27)]);
-    assert_eq!(batch.weights, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]); // song 3 has no tags
-    assert_eq!(batch.own[..6], [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
-    assert_eq!(batch.waves[28..55], dataset.wave(5)[27..54]);
-    all.fill(1, &mut batch);
-    assert_eq!((batch.filled, &batch.clips[..2]), (2, &[clip(3, 54), clip(4, 0)][..]));
-    assert_eq!(batch.weights, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-    assert_eq!((&batch.waves[28..38], &batch.waves[38..56]), (dataset.wave(4), &[0; 18][..]));
-    assert!(batch.waves[56..].iter().all(|&s| s == 0) && batch.own[6..].iter().all(|&y| y == 0.0));
-    assert_eq!(Segments::new(&labels, &network(), vec![5, 3, 4], Of::First, 4).len(), 3);
+    let segments = Segments::new(&labels, &network(), vec![5, 3, 4], 2);
+    assert_eq!(segments.batches(), 2);
+    let mut batch = segments.batch().unwrap();
+    segments.fill(1, &mut batch); // so that what is left of another batch would be seen
+    segments.fill(0, &mut batch);
+    let clip = |song| Clip { song, start: 0 };
+    assert_eq!((batch.filled, &batch.clips[..]), (2, &[clip(5), clip(3)][..]));
+    assert_eq!(batch.weights, [1.0, 0.0, 0.0, 0.0]); // song 3 has no tags
+    assert_eq!(batch.own, [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!((&batch.waves[..27], &batch.waves[28..55]), (&dataset.wave(5)[..27], &dataset.wave(3)[..27]));
+    segments.fill(1, &mut batch);
+    assert_eq!((batch.filled, batch.clips[0]), (1, clip(4)));
+    assert_eq!(batch.weights, [1.0, 0.0, 0.0, 0.0]);
+    assert_eq!((&batch.waves[..10], &batch.waves[10..28]), (dataset.wave(4), &[0; 18][..]));
+    assert!(batch.waves[28..].iter().all(|&s| s == 0) && batch.own[3..].iter().all(|&y| y == 0.0));
 }
 
 #[test]

@@ -46,6 +46,30 @@ fn wrong_usage_and_wrong_files_exit_with_2_and_name_the_place() {
     assert!(!folder.path().join("run").join("config.json").exists(), "a refused run left a configuration");
 }
 
+/// Also where clap finds what is wrong: one prefix, once, the rest indented, and where to read on.
+#[test]
+fn wrong_flags_are_said_behind_the_same_prefix() {
+    for (arguments, names) in [
+        (&["plan", "--sideways"][..], "--sideways"),
+        (&["train", "data"], "--out"),
+        (&["plan", "--device", "abacus"], "abacus"),
+        (&["no-such-command"], "no-such-command"),
+    ] {
+        refuses(arguments, 2, names);
+        let said = stderr(&tagwalk(arguments));
+        let mut lines = said.lines();
+        let first = lines.next().unwrap();
+        assert!(first.starts_with("tagwalk: ") && !first.contains("error:"), "{said}");
+        assert!(lines.all(|line| line.starts_with("  ") && !line.trim().is_empty()), "{said}");
+        assert!(said.contains("--help"), "{said}");
+    }
+    // What was asked for is a result.
+    for arguments in [&["--help"][..], &["--version"], &["train", "--help"]] {
+        let output = tagwalk(arguments);
+        assert!(output.status.code() == Some(0) && output.stderr.is_empty() && !output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
 #[test]
 fn an_adapter_that_is_not_there_exits_with_3() {
     refuses(&["bench", "step", "--device", "gpu", "--adapter", "no such adapter"], 3, "no such adapter");

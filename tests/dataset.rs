@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Output};
 
 use tagwalk::dataset::write::{Contents, Writer};
 use tagwalk::dataset::{self, Dataset, Split};
@@ -140,7 +141,9 @@ fn every_kind_of_damage_is_named() {
         let folder = copy();
         files.extend(fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()));
     }
-    assert_eq!(files.len(), 14);
+    assert_eq!(files.len(), 15);
+    // Opening reads the manifest itself; its checksum is for `verify`.
+    files.retain(|file| file != "manifest.sha256");
     for file in &files {
         // Gone, and cut off by a byte (sizes as the manifest has them).
         for cut in [false, true] {
@@ -211,4 +214,100 @@ fn verify_finds_changed_contents() {
     let faults: Vec<_> = dataset::verify(folder.path()).unwrap().into_iter().filter(|c| c.fault.is_some()).collect();
     assert_eq!(faults.len(), 1);
     assert_eq!((faults[0].file.as_str(), faults[0].fault.as_deref()), ("waves-00000.npy", Some("its contents have changed")));
+}
+
+fn tagwalk(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tagwalk")).args(arguments).arg(folder).output().unwrap()
+}
+
+/// Exit code 1 and the file's name for every file with one byte changed, the manifest and its checksum included; 2 where
+/// there is no manifest.
+#[test]
+fn verify_says_so_with_its_exit_code() {
+    let verify = |folder: &Path| {
+        let output = tagwalk(&["verify", "--json"], folder);
+        let rows = String::from_utf8(output.stdout).unwrap();
+        let rows: Vec<serde_json::Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+        let faults = rows.iter().filter(|row| !row["fault"].is_null()).map(|row| row["file"].as_str().unwrap().to_string());
+        (output.status.code(), rows.len(), faults.collect::<Vec<_>>())
+    };
+    let whole = copy();
+    assert_eq!(verify(whole.path()), (Some(0), 14, vec![]));
+    for file in ["audio.npy", "songs.names", "tags.npy", "waves-00000.npy"] {
+        let folder = copy();
+        let path = folder.path().join(file);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(verify(folder.path()), (Some(1), 14, vec![file.to_string()]));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(verify(folder.path()), (Some(1), 14, vec![file.to_string()]));
+    }
+    // What still opens, and means something else.
+    let edit = |file: &str, from: &str, to: &str| {
+        let folder = copy();
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from));
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        Dataset::open(folder.path()).unwrap();
+        assert_eq!(verify(folder.path()), (Some(1), 14, vec!["manifest.json".into()]), "{from}");
+    };
+    edit("manifest.json", "\"t3\"", "\"rock\"");
+    edit("manifest.json", "22050", "44100");
+    edit("manifest.json", "by a test", "otherwise");
+    edit("manifest.sha256", "  manifest.json", " *manifest.json");
+    fs::remove_file(whole.path().join("manifest.sha256")).unwrap();
+    assert_eq!(verify(whole.path()).2, ["manifest.json"]);
+    fs::remove_file(whole.path().join("manifest.json")).unwrap();
+    assert_eq!(verify(whole.path()).0, Some(2));
+    // The checksum is the one that everybody's program computes.
+    let folder = copy();
+    let sum = fs::read_to_string(folder.path().join("manifest.sha256")).unwrap();
+    assert_eq!(sum, format!("{}  manifest.json\n", Dataset::open(folder.path()).unwrap().fingerprint()));
+}
+
+/// Six songs: four heard (two trained on, one validates, one tests), two lend only; every number counted by hand.
+#[test]
+fn info_counts_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |names: &[&str]| names.iter().map(|n| n.to_string()).collect();
+    let contents = Contents {
+        sample_rate: 100,
+        names: text(&["a", "b", "c", "d", "e", "f"]),
+        vocabulary: text(&["rock", "pop", "jazz"]),
+        tags: vec![vec![0, 1], vec![0], vec![], vec![0, 1, 2], vec![1], vec![0]],
+        splits: vec![Split::Train, Split::Train, Split::Valid, Split::Test, Split::None, Split::None],
+        groups: vec![Some(0), Some(0), None, Some(1), None, None],
+        group_names: text(&["x", "y"]),
+        playlists: vec![vec![0, 1, 2, 3], vec![4, 0, 4], vec![1, 3]],
+        ..Contents::default()
+    };
+    contents.write(folder.path(), &[vec![1; 150], vec![1; 100], vec![1; 30], vec![1; 20]]).unwrap();
+    let output = tagwalk(&["info", "--json"], folder.path());
+    assert_eq!(output.status.code(), Some(0));
+    let info: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&info["sample_rate"], &info["seconds"], &info["groups"]), (&100.into(), &3.0.into(), &2.into()));
+    let songs = |side: &str| {
+        ["all", "with_audio", "with_tags", "lend_only", "in_a_playlist"].map(|what| info[side][what].as_u64().unwrap())
+    };
+    assert_eq!(songs("songs"), [6, 4, 5, 2, 5]);
+    assert_eq!([songs("train"), songs("valid"), songs("test")], [[2, 2, 2, 0, 2], [1, 1, 0, 0, 1], [1, 1, 1, 0, 1]]);
+    let tags = serde_json::json!([
+        {"tag": "rock", "songs": 4, "share": 0.8}, {"tag": "pop", "songs": 3, "share": 0.6}, {"tag": "jazz", "songs": 1, "share": 0.2}
+    ]);
+    assert_eq!((&info["tags"], &info["tags_per_song"], &info["long_tail"]), (&tags, &1.6.into(), &0.0.into()));
+    let lengths = &info["playlist_lengths"];
+    assert_eq!([&lengths["playlists"], &lengths["shortest"], &lengths["median"], &lengths["longest"]], [3, 2, 3, 4]);
+    assert_eq!((&lengths["mean"], &lengths["up_to"]), (&3.0.into(), &serde_json::json!([[2, 1], [4, 2]])));
+    // c has no tags. At 1: a b 1/sqrt 2; e a and a e 1/sqrt 2; b d 1/sqrt 3. At 2: b d 1/sqrt 3; e with itself is left out.
+    // At 3: a d 2/sqrt 6.
+    let (two, three) = (0.5f64.sqrt(), (1.0f64 / 3.0).sqrt());
+    let expected = [(1, 4, (3.0 * two + three) / 4.0), (2, 1, three), (3, 1, 2.0 / 6.0f64.sqrt())];
+    let similarity = info["similarity"].as_array().unwrap();
+    assert_eq!(similarity.len(), 3);
+    for (row, (distance, pairs, cosine)) in similarity.iter().zip(expected) {
+        assert_eq!((row["distance"].as_u64(), row["pairs"].as_u64()), (Some(distance), Some(pairs)));
+        assert!((row["cosine"].as_f64().unwrap() - cosine).abs() < 1e-12, "{row}");
+    }
 }

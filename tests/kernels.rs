@@ -12,10 +12,15 @@ fn check(subject: &Subject, least: usize) {
     let mut failed = Vec::new();
     for name in KERNELS {
         let report = kernel(subject, name).unwrap();
-        if let Some(worst) = &report.worst {
-            println!("{name}: {} cases, {} compared, worst {} {:.1e}", report.cases, report.compared, worst.what, worst.error);
-            assert!(report.cases >= least, "{name}: {} cases", report.cases);
+        // The plain shaders read weights as they lie: there alone, and of this kernel alone, is nothing to check.
+        if name == "pack_weights" && subject.choice.family == Family::Plain {
+            assert_eq!((report.cases, report.compared), (0, 0), "the plain family packs weights");
+            continue;
         }
+        assert!(report.cases >= least, "{name}: {} cases", report.cases);
+        assert!(report.compared >= report.cases, "{name}: {} compared of {} cases", report.compared, report.cases);
+        let worst = report.worst.as_ref().expect("something was compared");
+        println!("{name}: {} cases, {} compared, worst {} {:.1e}", report.cases, report.compared, worst.what, worst.error);
         failed.extend(report.failed.iter().map(|f| format!("{name} case {}: {} {:.1e} ({})", f.case, f.what, f.error, f.shape)));
     }
     assert!(failed.is_empty(), "{} beyond the bound:\n{}", failed.len(), failed.join("\n"));

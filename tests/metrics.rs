@@ -157,7 +157,7 @@ fn bootstrap_intervals() {
     let Recorded { scores, truth, tags, .. } = recorded(&file["cases"][0]);
     let measured = Measured::new(&Table::new(&scores, &truth, tags).unwrap());
     let options = bootstrap::Options { replicates: 2000, ..bootstrap::Options::new(&measured, 5, 7) };
-    let figures = bootstrap::intervals(&measured, &options);
+    let figures = bootstrap::intervals(&measured, &options).unwrap();
     let songs: Vec<f64> = measured.by_song().iter().copied().flatten().collect();
     let n = songs.len() as f64;
     let mean = songs.iter().sum::<f64>() / n;
@@ -178,9 +178,9 @@ fn bootstrap_intervals() {
 
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let run = || bootstrap::intervals(&measured, &options);
+    let run = || bootstrap::intervals(&measured, &options).unwrap();
     assert_eq!(one.install(run), three.install(run), "the number of threads changes nothing");
-    let other = bootstrap::intervals(&measured, &bootstrap::Options { seed: 8, ..options.clone() });
+    let other = bootstrap::intervals(&measured, &bootstrap::Options { seed: 8, ..options.clone() }).unwrap();
     assert_ne!(other.annotation_map, figures.annotation_map, "the seed does");
 }
 

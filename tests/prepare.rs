@@ -88,14 +88,14 @@ fn killed_or_stopped_and_run_again_gives_the_same_bytes() {
     same(&whole, &killed);
 }
 
-/// A WAV file of mono 32-bit floats at 22,050 Hz, the rate of the dataset: what is cut can be counted.
-fn float_wav(path: &Path, samples: &[f32]) {
+/// A WAV file of mono 32-bit floats.
+fn float_wav(path: &Path, rate: u32, samples: &[f32]) {
     let bytes = samples.len() as u32 * 4;
     let mut file = b"RIFF".to_vec();
     file.extend((36 + bytes).to_le_bytes());
     file.extend(b"WAVEfmt \x10\0\0\0\x03\0\x01\0");
-    file.extend(22_050u32.to_le_bytes());
-    file.extend(88_200u32.to_le_bytes());
+    file.extend(rate.to_le_bytes());
+    file.extend((4 * rate).to_le_bytes());
     file.extend(b"\x04\0\x20\0data");
     file.extend(bytes.to_le_bytes());
     file.extend(samples.iter().flat_map(|x| x.to_le_bytes()));
@@ -118,7 +118,8 @@ fn what_was_cut_is_told_also_after_an_interruption() {
             }
         })
         .collect();
-    float_wav(&at.join("audio/a loud song.wav"), &loud);
+    // At the dataset's own rate, so that what is cut can be counted.
+    float_wav(&at.join("audio/a loud song.wav"), 22_050, &loud);
     let told = |output: Output| {
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -138,6 +139,30 @@ fn what_was_cut_is_told_also_after_an_interruption() {
     assert!(journal.contains("a loud song.wav"), "{journal}");
     assert_eq!(told(run(at, &stopped, &["--json"])), [Some(1), Some(500)]);
     same(&whole, &stopped);
+}
+
+/// Stored at the dataset's rate, 8 kHz, a song comes through as it is: its excerpt is a slice of the file.
+#[test]
+fn an_excerpt_is_a_slice_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir_all(at.join("audio")).unwrap();
+    fs::write(at.join("tags.tsv"), "song\ttag\nsong.wav\tnoise\n").unwrap();
+    let samples: Vec<i16> = (0..24_000i32).map(|i| (i * 7919 % 60_001 - 30_000) as i16).collect();
+    float_wav(&at.join("audio/song.wav"), 8000, &samples.iter().map(|&s| f32::from(s) / 32768.0).collect::<Vec<_>>());
+    let wave = |out: &str, more: &[&str]| {
+        let out = at.join(out);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tagwalk"));
+        command.arg("prepare").arg("--out").arg(&out).arg("--audio").arg(at.join("audio"));
+        command.arg("--tags").arg(at.join("tags.tsv")).args(["--rate", "8000"]).args(more);
+        done(command.output().unwrap());
+        let d = Dataset::open(&out).unwrap();
+        assert_eq!((d.songs(), d.sample_rate()), (1, 8000));
+        d.wave(0).to_vec()
+    };
+    assert!(wave("whole", &[]) == samples);
+    assert!(wave("part", &["--excerpt", "1.25:0.5"]) == samples[10_000..14_000]);
+    assert!(wave("end", &["--excerpt", "2.5:9"]) == samples[20_000..]);
 }
 
 #[test]

@@ -74,6 +74,36 @@ fn shares_are_those_worked_by_hand() {
     assert_eq!(alone["neighbours"], Value::Array(vec![]));
 }
 
+/// As above, with a fifth song e of the validation split in a playlist with b: neither it nor d of the test split lends, at
+/// any distance, unless all may; then both do.
+#[test]
+fn songs_that_are_measured_on_lend_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let contents = Contents {
+        sample_rate: 22_050,
+        names: ["a", "b", "d", "e"].map(String::from).to_vec(),
+        vocabulary: ["rock", "pop", "jazz"].map(String::from).to_vec(),
+        tags: vec![vec![0], vec![0], vec![1], vec![2]],
+        splits: vec![Split::Train, Split::None, Split::Test, Split::Valid],
+        playlists: vec![vec![0, 3, 2, 1]],
+        ..Contents::default()
+    };
+    contents.write(folder.path(), &[]).unwrap();
+    let report = |more: &[&str]| json(folder.path(), &[&["--song", "a", "--exclude-self", "--range", "0.5"], more].concat());
+    let lenders = |report: &Value| -> Vec<String> {
+        report["neighbours"].as_array().unwrap().iter().map(|n| n["song"].as_str().unwrap().to_string()).collect()
+    };
+    // b, outside the split, is all there is.
+    let default = report(&[]);
+    assert_eq!(lenders(&default), ["b"]);
+    check(&default["neighbours"][0], 1.0, 1e5);
+    assert!(default["tags"].as_array().unwrap().iter().all(|tag| tag["tag"] == "rock" || tag["drawn"] == 0.0), "{default}");
+    // ½, ¼, ⅛ to the right, of which 1 is made.
+    let all = report(&["--lend", "all"]);
+    assert_eq!(lenders(&all), ["e", "d", "b"]);
+    [4.0, 2.0, 1.0].iter().enumerate().for_each(|(i, share)| check(&all["neighbours"][i], share / 7.0, 1e5));
+}
+
 #[test]
 fn the_same_seed_draws_the_same() {
     let folder = tempfile::tempdir().unwrap();

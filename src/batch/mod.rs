@@ -6,7 +6,7 @@
 //! | `order` | the order of an epoch's clips, as a keyed permutation that takes no memory |
 //! | `moments` | mean and covariance of layer 1's patches, in exact integers |
 //! | `stage` | training batches |
-//! | `segments` | evaluation batches: a song's consecutive segments |
+//! | `segments` | consecutive segments of a song, and the validation batches of first ones |
 
 mod moments;
 mod order;
@@ -15,7 +15,7 @@ mod stage;
 
 pub use moments::Patches;
 pub use order::Order;
-pub use segments::{Of, Segments, segments};
+pub use segments::{Segments, segments};
 pub use stage::{Sampling, Stage, drop_out};
 
 use rayon::prelude::*;
@@ -86,7 +86,7 @@ impl Batch {
 }
 
 /// Cuts a clip: samples from `start` on, then silence.
-fn cut(wave: &[i16], start: usize, length: usize, clip: &mut [i16]) {
+pub(crate) fn cut(wave: &[i16], start: usize, length: usize, clip: &mut [i16]) {
     let samples = &wave[start.min(wave.len())..wave.len().min(start + length)];
     clip[..samples.len()].copy_from_slice(samples);
     clip[samples.len()..].fill(0);

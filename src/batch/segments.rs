@@ -1,5 +1,5 @@
-//! Evaluation batches: songs cut into consecutive segments from the start, what is left over at
-//! the end not used (`samplecnn.md`, 2); no dropout, no propagated labels.
+//! Segments: songs cut one after the other from the start, what is left over at the end not used
+//! (`samplecnn.md`, 2). Validation batches of first segments: no dropout, no propagated labels.
 
 use rayon::prelude::*;
 
@@ -14,33 +14,19 @@ pub fn segments(samples: usize, clip: usize) -> usize {
     (samples / clip).max(1)
 }
 
-/// Which segments of a song.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
-    /// The first: what validation loss is taken on (`paper.md`, 0.21).
-    First,
-    All,
-}
-
-/// All segments of some songs, song after song, in batches of one size.
+/// The first segment of each of some songs, in batches of one size: what validation loss is taken on
+/// (`paper.md`, 0.21).
 pub struct Segments<'l, 'a> {
     labels: &'l Labels<'a>,
     network: Network,
     songs: Vec<u32>,
-    /// `[songs + 1]`: which segment a song's first one is.
-    first: Vec<u64>,
     batch: usize,
 }
 
 impl<'l, 'a> Segments<'l, 'a> {
     /// Segments of the given songs, in that order.
-    pub fn new(labels: &'l Labels<'a>, network: &Network, songs: Vec<u32>, of: Of, batch: usize) -> Segments<'l, 'a> {
-        let mut first = vec![0];
-        for &song in &songs {
-            let all = segments(labels.dataset().samples(song as usize), network.clip_length);
-            first.push(first[first.len() - 1] + if of == Of::First { 1 } else { all as u64 });
-        }
-        Segments { labels, network: network.clone(), songs, first, batch }
+    pub fn new(labels: &'l Labels<'a>, network: &Network, songs: Vec<u32>, batch: usize) -> Segments<'l, 'a> {
+        Segments { labels, network: network.clone(), songs, batch }
     }
 
     /// The songs of a split that have audio, ascending.
@@ -49,21 +35,8 @@ impl<'l, 'a> Segments<'l, 'a> {
         (0..dataset.songs() as u32).filter(one).collect()
     }
 
-    pub fn songs(&self) -> &[u32] {
-        &self.songs
-    }
-
-    /// Segments of all songs.
-    pub fn len(&self) -> u64 {
-        self.first[self.songs.len()]
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub fn batches(&self) -> u64 {
-        self.len().div_ceil(self.batch as u64)
+    pub fn batches(&self) -> usize {
+        self.songs.len().div_ceil(self.batch)
     }
 
     /// A batch of the right size.
@@ -74,10 +47,9 @@ impl<'l, 'a> Segments<'l, 'a> {
     /// Fills batch `index`: own labels with weight 1, or 0 where the song's are masked; what is
     /// left over in the last batch is silence with weight 0, beyond `batch.filled`. Evaluation
     /// reads neither mask nor patches: they stay as they are.
-    pub fn fill(&self, index: u64, batch: &mut Batch) {
-        let begin = index * self.batch as u64;
-        let clip_length = self.network.clip_length;
-        batch.filled = self.len().saturating_sub(begin).min(self.batch as u64) as usize;
+    pub fn fill(&self, index: usize, batch: &mut Batch) {
+        let songs = self.songs.chunks(self.batch).nth(index).unwrap_or(&[]);
+        batch.filled = songs.len();
         batch.weights.fill(0.0);
         batch.propagated.fill(0.0);
         let rows = (
@@ -86,21 +58,16 @@ impl<'l, 'a> Segments<'l, 'a> {
             &mut batch.weights[..self.batch],
             &mut batch.clips,
         );
-        let filled = batch.filled;
         rows.into_par_iter().enumerate().for_each(|(example, (wave, own, weight, clip))| {
-            if example >= filled {
+            let Some(&song) = songs.get(example) else {
                 wave.fill(0);
                 own.fill(0.0);
                 *clip = Clip::default();
                 return;
-            }
-            let segment = begin + example as u64;
-            let at = self.first.partition_point(|&f| f <= segment) - 1;
-            let song = self.songs[at] as usize;
-            let start = (segment - self.first[at]) as usize * clip_length;
-            *clip = Clip { song: song as u32, start: start as u64 };
-            cut(self.labels.dataset().wave(song), start, clip_length, wave);
-            *weight = self.labels.own(song, own);
+            };
+            *clip = Clip { song, start: 0 };
+            cut(self.labels.dataset().wave(song as usize), 0, self.network.clip_length, wave);
+            *weight = self.labels.own(song as usize, own);
         });
     }
 }

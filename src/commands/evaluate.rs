@@ -99,6 +99,17 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
         return Err(Error::input(dataset.folder(), "has other tags than the run was trained on")
             .help("Name the run's own dataset by --dataset."));
     }
+    if dataset.sample_rate() != config.sample_rate {
+        let what = format!("has audio at {} Hz, but the run was trained at {} Hz", dataset.sample_rate(), config.sample_rate);
+        return Err(Error::input(dataset.folder(), what)
+            .help(format!("Prepare it with --rate {}, or name the run's own dataset by --dataset.", config.sample_rate)));
+    }
+    if dataset.fingerprint() != config.fingerprint {
+        print::note(format_args!(
+            "{} is not the dataset that the run was trained on: if its split is another, songs that were trained on may be among those measured, and the figures too good",
+            dataset.folder().display()
+        ));
+    }
     let name = if args.weights == Which::Best { files::BEST } else { files::LAST };
     let weights = super::weights(&folder.join(name))?;
     let split = if args.split == Side::Test { Split::Test } else { Split::Valid };
@@ -138,10 +149,13 @@ fn of_files(predictions: &Path, truth_path: &Path, args: &Args) -> Result<Outcom
 }
 
 fn show(measured: &Measured, report: Report, names: Option<&[String]>, args: &Args) -> Result<Outcome> {
-    let intervals = (args.bootstrap > 0).then(|| {
-        let options = bootstrap::Options::new(measured, args.min_positives, args.seed);
-        bootstrap::intervals(measured, &bootstrap::Options { replicates: args.bootstrap, ..options })
-    });
+    let intervals = match args.bootstrap {
+        0 => None,
+        replicates => {
+            let options = bootstrap::Options::new(measured, args.min_positives, args.seed);
+            Some(bootstrap::intervals(measured, &bootstrap::Options { replicates, ..options })?)
+        }
+    };
     if args.json {
         print::json(&Json { report: &report, intervals, vocabulary: names, per_tag: measured.by_tag() })?;
     } else {

@@ -36,6 +36,12 @@ pub fn closed() -> bool {
     CLOSED.load(Ordering::Relaxed)
 }
 
+/// What clap says of wrong flags, as every other error looks: no prefix of its own, the lines after the first indented.
+pub fn paragraph(text: &str) -> String {
+    let lines = text.strip_prefix("error: ").unwrap_or(text).lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n  ")
+}
+
 /// Something to know that is no result. Where nobody reads it, it is lost.
 pub fn note(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "tagwalk: {text}");

@@ -1,4 +1,4 @@
-//! `tagwalk verify`: every file of a dataset against its manifest.
+//! `tagwalk verify`: every file of a dataset against its manifest, and that against its checksum.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 
 use super::Outcome;
 
-/// Check every file of a dataset against the manifest's sizes and SHA-256 checksums
+/// Check every file of a dataset against the manifest's sizes and SHA-256 checksums, and the manifest against its own
+///
+/// Exit code 1 where a file has changed.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The dataset's folder

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::format::atomic;
 
 pub const FILE: &str = "manifest.json";
+/// The manifest's own checksum, in the form that `sha256sum -c` reads.
+pub const SUM: &str = "manifest.sha256";
 pub const FORMAT: &str = "tagwalk dataset";
 pub const VERSION: u32 = 1;
 /// A manifest larger than this is none of ours: a vocabulary of all 522,366 Last.fm tags takes 15 MB.
@@ -74,6 +77,19 @@ impl Manifest {
         }
         serde_json::from_slice(text).map_err(|e| format!("is not a dataset's manifest: {e}"))
     }
+}
+
+/// Writes a manifest's text, its checksum before it.
+pub fn write(folder: &Path, manifest: &Manifest) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(manifest).expect("a manifest has no map with keys that are not text");
+    text.push(b'\n');
+    atomic::write(&folder.join(SUM), sum_line(&hex(&Sha256::digest(&text))).as_bytes())?;
+    atomic::write(&folder.join(FILE), &text)
+}
+
+/// What [`SUM`] holds for a manifest of this fingerprint.
+pub fn sum_line(fingerprint: &str) -> String {
+    format!("{fingerprint}  {FILE}\n")
 }
 
 /// Size and SHA-256 of a file, read in pieces.

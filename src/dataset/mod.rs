@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `manifest.json` | format, sample rate, counts, vocabulary, options, and SHA-256 and size of every other file |
+//! | `manifest.sha256` | the manifest's own SHA-256, as `sha256sum -c` reads it |
 //! | `songs.names` + `songs.offsets.npy` u64 `[songs + 1]` | the songs' names (UTF-8), one after the other, and where each begins |
 //! | `waves-00000.npy` ... int16 `[samples]` | shards of audio; a song lies in one of them, at an even sample |
 //! | `audio.npy` u64 `[songs, 3]` | shard, first sample, samples (0: no audio) |

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::manifest::{Manifest, entry};
+use super::manifest::{FILE, Manifest, SUM, entry, sum_line};
 use crate::error::Result;
 
 /// What a file turned out to be.
@@ -17,10 +17,11 @@ pub struct Checked {
     pub fault: Option<String>,
 }
 
-/// Compares size and SHA-256 of every file, a made-up dataset's truth included, with the manifest's, and says
-/// which files the manifest does not know. Fails only where there is no manifest to compare with.
+/// Compares the manifest with its own checksum, and size and SHA-256 of every other file, a made-up dataset's truth
+/// included, with the manifest's; says which files the manifest does not know. Fails only where there is no manifest to
+/// compare with.
 pub fn verify(folder: &Path) -> Result<Vec<Checked>> {
-    let (manifest, _) = Manifest::read(folder)?;
+    let (manifest, fingerprint) = Manifest::read(folder)?;
     let mut files = manifest.files.clone();
     let beside = super::truth::listed(&manifest.options);
     let truth: Vec<String> = beside.iter().map(|(file, _)| file.clone()).collect();
@@ -39,7 +40,14 @@ pub fn verify(folder: &Path) -> Result<Vec<Checked>> {
         };
         Checked { file: file.clone(), bytes: listed.bytes, fault }
     };
-    let mut all: Vec<Checked> = files.par_iter().map(check).collect();
+    let own = match std::fs::read(folder.join(SUM)) {
+        Ok(sum) if sum == sum_line(&fingerprint).as_bytes() => None,
+        Ok(_) => Some(format!("it or its checksum, {SUM}, has changed")),
+        Err(error) => Some(format!("its checksum, {SUM}, cannot be read: {error}")),
+    };
+    let bytes = std::fs::metadata(folder.join(FILE)).map_or(0, |file| file.len());
+    let mut all = vec![Checked { file: FILE.into(), bytes, fault: own }];
+    all.par_extend(files.par_iter().map(check));
     for file in super::FILES.iter().filter(|f| !manifest.files.contains_key(**f)) {
         all.push(Checked { file: file.to_string(), bytes: 0, fault: Some("is missing from the manifest".into()) });
     }

@@ -61,7 +61,7 @@ pub fn clear(folder: &Path) -> Result<()> {
 /// Whether a name is that of a dataset's file, whole or half-written.
 pub fn is_a_file(name: &str) -> bool {
     let whole = name.strip_suffix(".part").unwrap_or(name);
-    whole == manifest::FILE || super::FILES.contains(&whole) || super::is_shard(whole)
+    [manifest::FILE, manifest::SUM].contains(&whole) || super::FILES.contains(&whole) || super::is_shard(whole)
 }
 
 /// Tag bits `[songs, width]` from the tags of each song.
@@ -192,9 +192,7 @@ impl Writer {
             options: contents.options.clone(),
             files: files.collect::<Result<_>>()?,
         };
-        let mut text = serde_json::to_vec_pretty(&manifest).expect("a manifest has no map with keys that are not text");
-        text.push(b'\n');
-        atomic::write(&path(manifest::FILE), &text)
+        manifest::write(folder, &manifest)
     }
 }
 

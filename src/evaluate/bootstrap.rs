@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::metrics::{Figures, Measured};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, generator};
+use crate::run::interrupt;
 
 /// What to resample, and how often.
 #[derive(Clone, Debug)]
@@ -41,12 +42,12 @@ pub struct Interval {
     pub replicates: usize,
 }
 
-/// Intervals of a table's figures; `None` where the figure is not defined.
-pub fn intervals(measured: &Measured, options: &Options) -> Figures<Option<Interval>> {
+/// Intervals of a table's figures; `None` where the figure is not defined. Fails where Ctrl-C was pressed.
+pub fn intervals(measured: &Measured, options: &Options) -> Result<Figures<Option<Interval>>> {
     summarise(measured.figures(&options.tags), options, measured.songs(), |counts| measured.resampled(&options.tags, counts))
 }
 
-/// Intervals of the difference `b - a` of two tables with the same truth.
+/// Intervals of the difference `b - a` of two tables with the same truth. Fails also where Ctrl-C was pressed.
 pub fn differences(a: &Measured, b: &Measured, options: &Options) -> Result<Figures<Option<Interval>>> {
     if a.truth() != b.truth() || a.tags() != b.tags() {
         return Err(Error::input("scores", "the two tables to be compared have different truths")
@@ -58,9 +59,9 @@ pub fn differences(a: &Measured, b: &Measured, options: &Options) -> Result<Figu
         roc_auc: a.roc_auc.zip(b.roc_auc).map(|(a, b)| b - a),
     };
     let value = difference(a.figures(&options.tags), b.figures(&options.tags));
-    Ok(summarise(value, options, a.songs(), |counts| {
+    summarise(value, options, a.songs(), |counts| {
         difference(a.resampled(&options.tags, counts), b.resampled(&options.tags, counts))
-    }))
+    })
 }
 
 fn summarise(
@@ -68,16 +69,17 @@ fn summarise(
     options: &Options,
     songs: usize,
     resample: impl Fn(&[u32]) -> Figures<Option<f64>> + Sync,
-) -> Figures<Option<Interval>> {
+) -> Result<Figures<Option<Interval>>> {
     let replicate = |r: usize| {
+        interrupt::check()?;
         let mut random = generator(options.seed, Purpose::Bootstrap, [r as u64, 0, 0]);
         let mut counts = vec![0u32; songs];
         for _ in 0..songs {
             counts[random.random_range(0..songs)] += 1;
         }
-        resample(&counts)
+        Ok(resample(&counts))
     };
-    let replicates: Vec<Figures<Option<f64>>> = (0..options.replicates).into_par_iter().map(replicate).collect();
+    let replicates: Vec<Figures<Option<f64>>> = (0..options.replicates).into_par_iter().map(replicate).collect::<Result<_>>()?;
     let interval = |value: Option<f64>, figure: fn(&Figures<Option<f64>>) -> Option<f64>| {
         let mut drawn: Vec<f64> = replicates.iter().filter_map(figure).collect();
         drawn.sort_unstable_by(f64::total_cmp);
@@ -89,11 +91,11 @@ fn summarise(
             replicates: drawn.len(),
         })
     };
-    Figures {
+    Ok(Figures {
         annotation_map: interval(value.annotation_map, |f| f.annotation_map),
         retrieval_map: interval(value.retrieval_map, |f| f.retrieval_map),
         roc_auc: interval(value.roc_auc, |f| f.roc_auc),
-    }
+    })
 }
 
 /// The quantile of sorted values, linear between neighbours (numpy's default).

@@ -2,7 +2,7 @@
 //! 2017; `paper.md`, 0.17).
 
 use super::segments::Accumulator;
-use crate::batch::segments;
+use crate::batch::{cut, segments};
 use crate::device::{Program, Ticket};
 use crate::error::Result;
 use crate::network::Network;
@@ -83,11 +83,7 @@ impl<'a> Scorer<'a> {
                     out.fill(0);
                     continue;
                 };
-                let samples = wave(song);
-                let start = segment * self.clip;
-                let there = samples.len().saturating_sub(start).min(self.clip);
-                out[..there].copy_from_slice(&samples[start..start + there]);
-                out[there..].fill(0);
+                cut(wave(song), segment * self.clip, self.clip, out);
                 owners.push(song);
             }
             self.program.upload(self.wave, bytemuck::cast_slice(&self.waves))?;

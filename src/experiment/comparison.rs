@@ -43,3 +43,32 @@ pub fn compare(arms: &[(String, usize, &Scored)], tags: usize, seed: u64) -> Res
     }
     Ok(Comparison { songs: measured[0].songs(), tags: counted, lines })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten songs, five of them with the tag, counted by hand: the second arm puts 20 of the 25 pairs right, the first 10.
+    #[test]
+    fn a_gain_is_the_arm_less_the_first() {
+        let truth = vec![1, 1, 1, 1, 1, 0, 0, 0, 0, 0];
+        let scored = |scores: [f32; 10]| Scored { songs: (0..10).collect(), scores: scores.to_vec(), truth: truth.clone() };
+        // Positives above 2 and above 4 of the five others; the last arm is the first again.
+        let low = scored([0.45, 0.45, 0.45, 0.45, 0.45, 0.1, 0.2, 0.5, 0.6, 0.7]);
+        let high = scored([0.65, 0.65, 0.65, 0.65, 0.65, 0.1, 0.2, 0.5, 0.6, 0.7]);
+        let arms = [("low".to_string(), 7, &low), ("high".to_string(), 9, &high), ("again".to_string(), 7, &low)];
+        let Comparison { songs, tags, lines } = compare(&arms, 1, 3).unwrap();
+        assert_eq!((songs, tags), (10, vec![0]));
+        assert_eq!(
+            lines.iter().map(|l| (l.arm.as_str(), l.training_songs)).collect::<Vec<_>>(),
+            [("low", 7), ("high", 9), ("again", 7)]
+        );
+        assert_eq!([0, 1, 2].map(|i| lines[i].figures.roc_auc), [Some(0.4), Some(0.8), Some(0.4)]);
+        assert!(lines[0].gain.is_none());
+        let gain = |i: usize| lines[i].gain.unwrap().roc_auc.unwrap();
+        assert!((gain(1).value - 0.4).abs() < 1e-12, "{:?}", gain(1));
+        // In no resample is it below: every song is at least as well placed.
+        assert!(0.0 <= gain(1).low && gain(1).low < gain(1).value && gain(1).value < gain(1).high, "{:?}", gain(1));
+        assert_eq!([gain(2).low, gain(2).value, gain(2).high], [0.0; 3]);
+    }
+}

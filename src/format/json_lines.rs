@@ -16,7 +16,14 @@ struct Line<'a, T> {
 /// An object as one line, without the line's end. What is no object (a number, a list) is a mistake
 /// of the program.
 pub fn line<T: Serialize>(object: &T) -> String {
-    serde_json::to_string(&Line { schema: SCHEMA, object }).expect("an object with text keys")
+    let mut text = Vec::new();
+    append(&mut text, object);
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
+/// The same at the end of `text`.
+pub fn append<T: Serialize>(text: &mut Vec<u8>, object: &T) {
+    serde_json::to_writer(text, &Line { schema: SCHEMA, object }).expect("an object with text keys");
 }
 
 #[cfg(test)]

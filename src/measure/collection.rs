@@ -9,7 +9,7 @@ use rand::RngExt;
 use crate::dataset::write::{Contents, Place, shard_name};
 use crate::dataset::{Dataset, Manifest, Split, manifest};
 use crate::error::{Error, Result};
-use crate::format::{atomic, npy};
+use crate::format::npy;
 use crate::random::{Purpose, generator};
 
 /// How large.
@@ -71,8 +71,7 @@ fn hollow_audio(folder: &Path, size: &Size) -> Result<()> {
     let places: Vec<u64> = (0..songs).map(place).flat_map(|p| [p.shard, p.first, p.samples]).collect();
     npy::write(&folder.join("audio.npy"), &[size.songs, 3], &places)?;
     manifest.songs_with_audio = size.songs;
-    let text = serde_json::to_vec_pretty(&manifest).expect("a manifest has no map with keys that are not text");
-    atomic::write(&folder.join(manifest::FILE), &text)
+    manifest::write(folder, &manifest)
 }
 
 /// A dataset in a folder of its own among the system's temporary ones, which goes when this goes.

@@ -16,13 +16,15 @@ pub struct Log {
     path: PathBuf,
     file: File,
     length: u64,
+    /// The last line, kept for its memory.
+    line: Vec<u8>,
 }
 
 impl Log {
     /// Begins an empty log.
     pub fn create(path: &Path) -> Result<Log> {
         let file = File::create(path).map_err(|e| Error::io(path, "cannot create", e))?;
-        Ok(Log { path: path.to_path_buf(), file, length: 0 })
+        Ok(Log { path: path.to_path_buf(), file, length: 0, line: Vec::new() })
     }
 
     /// Goes on with a log at a checkpoint's position: whole lines within the first `length` bytes
@@ -46,15 +48,16 @@ impl Log {
             file.seek(SeekFrom::Start(end))
         };
         let length = cut(&mut file).map_err(|e| Error::io(path, "cannot cut off its torn end", e))?;
-        Ok(Log { path: path.to_path_buf(), file, length })
+        Ok(Log { path: path.to_path_buf(), file, length, line: Vec::new() })
     }
 
-    /// Appends an object as one line.
+    /// Appends an object as one line. Allocates only where a line is longer than all before.
     pub fn write<T: Serialize>(&mut self, object: &T) -> Result<()> {
-        let mut line = json_lines::line(object);
-        line.push('\n');
-        self.file.write_all(line.as_bytes()).map_err(|e| atomic::failed_write(&self.path, e))?;
-        self.length += line.len() as u64;
+        self.line.clear();
+        json_lines::append(&mut self.line, object);
+        self.line.push(b'\n');
+        self.file.write_all(&self.line).map_err(|e| atomic::failed_write(&self.path, e))?;
+        self.length += self.line.len() as u64;
         Ok(())
     }
 

@@ -217,6 +217,37 @@ mod tests {
         assert!((s.rate(&state, 0) - 0.01 / 625.0 / (1.0 + 4e-6)).abs() < 1e-9);
     }
 
+    /// `samplecnn.md`: patience 3, at most epoch 100, lr / (1 + 1e-6 t) with t from 0 in each stage.
+    #[test]
+    fn the_released_rates_patience_and_end() {
+        let s = schedule(Rule::Released);
+        let mut state = State::default();
+        let mut end = |epoch, loss| s.epoch_ended(&mut state, epoch, Some(loss));
+        assert_eq!(end(0, 0.5), (true, Next::Continue));
+        assert_eq!([end(1, 0.6), end(2, 0.5)], [(false, Next::Continue); 2]);
+        assert_eq!(end(3, 0.6), (false, Next::Restart));
+        // A stage has a best of its own, above the run's.
+        assert_eq!([end(4, 0.8), end(5, 0.9), end(6, 0.9), end(7, 0.7), end(8, 0.8), end(9, 0.8)], [(false, Next::Continue); 6]);
+        assert_eq!(end(10, 0.8), (false, Next::Restart));
+        assert_eq!((state.best, state.best_epoch, state.drops), (Some(0.5), 0, 2));
+
+        let rate = |drops, stage_steps| s.rate(&State { drops, stage_steps, ..State::default() }, 7);
+        for (drops, first) in [(0, 0.01), (1, 0.002), (2, 0.0004), (3, 0.00008), (4, 0.000016)] {
+            assert!((rate(drops, 0) / first - 1.0).abs() < 1e-12);
+            assert!((rate(drops, 1_000_000) / first - 0.5).abs() < 1e-12);
+            assert!((rate(drops, 3_000_000) / first - 0.25).abs() < 1e-12);
+        }
+
+        let mut state = State::default();
+        for epoch in 0..99 {
+            assert_eq!(s.epoch_ended(&mut state, epoch, Some(1.0 / (epoch + 1) as f64)), (true, Next::Continue), "{epoch}");
+        }
+        assert_eq!(s.epoch_ended(&mut state, 99, Some(0.001)), (true, Next::Stop));
+        let longer = Schedule { epochs: 150, ..s };
+        assert_eq!(longer.epoch_ended(&mut state.clone(), 99, Some(0.0005)), (true, Next::Continue));
+        assert_eq!(longer.epoch_ended(&mut state, 149, Some(0.0001)), (true, Next::Stop));
+    }
+
     #[test]
     fn fixed_drops_fall_on_whole_steps() {
         let s = Schedule { steps: 700, rate: 0.05, ..schedule(Rule::Fixed) };

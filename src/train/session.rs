@@ -214,12 +214,16 @@ impl<'a> Session<'a> {
         let Some(done) = done else { return Ok(()) };
         self.memory.own += done.own;
         self.memory.propagated += done.propagated;
-        let lambda = f64::from(self.config.settings.lambda);
-        self.log.write(&json!({
-            "kind": "step", "epoch": done.epoch(), "step": done.number(), "rate": done.rate,
-            "own": done.own, "propagated": done.propagated, "loss": done.own + lambda * done.propagated,
-            "clips_per_second": (clips_per_second * 100.0).round() / 100.0,
-        }))?;
+        self.log.write(&StepLine {
+            kind: "step",
+            epoch: done.epoch(),
+            step: done.number(),
+            rate: done.rate,
+            own: done.own,
+            propagated: done.propagated,
+            loss: done.own + f64::from(self.config.settings.lambda) * done.propagated,
+            clips_per_second: (clips_per_second * 100.0).round() / 100.0,
+        })?;
         watch(Event::Step { done, clips_per_second, left: self.left(clips_per_second) });
         Ok(())
     }
@@ -333,6 +337,19 @@ impl<'a> Session<'a> {
         self.folder.save_last(&Checkpoint { weights, momenta, position })?;
         if self.cadence.keep { self.folder.keep_last(self.place.steps) } else { Ok(()) }
     }
+}
+
+/// A step's line in the log: a type of its own, since a JSON value would be allocated at every step.
+#[derive(Serialize)]
+struct StepLine {
+    kind: &'static str,
+    epoch: u64,
+    step: u64,
+    rate: f64,
+    own: f64,
+    propagated: f64,
+    loss: f64,
+    clips_per_second: f64,
 }
 
 /// Clips a second, over the last few seconds.

@@ -1,7 +1,7 @@
 //! Validation loss: the own term on the first segments of the validation songs that have a tag,
 //! with running statistics and without dropout (`paper.md`, 0.21).
 
-use crate::batch::{self, Inputs, Of, Segments};
+use crate::batch::{self, Inputs, Segments};
 use crate::dataset::{Dataset, Split};
 use crate::device::Program;
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub fn loss(
     if songs.is_empty() {
         return Ok(None);
     }
-    let segments = Segments::new(labels, network, songs.to_vec(), Of::First, settings.batch);
+    let segments = Segments::new(labels, network, songs.to_vec(), settings.batch);
     let mut batch = segments.batch()?;
     let inputs = Inputs::of(program.plan());
     let losses = program.plan().find(names::LOSSES).expect("a training plan has losses");
