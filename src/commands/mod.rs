@@ -15,6 +15,8 @@ pub mod plan;
 pub mod prepare;
 pub mod print;
 pub mod report;
+#[cfg(feature = "report")]
+pub mod reproduce;
 #[cfg(feature = "import")]
 pub mod tag;
 pub mod train;
@@ -38,6 +40,8 @@ pub struct Cli {
 pub enum Command {
     #[cfg(feature = "import")]
     Demo(demo::Args),
+    #[cfg(feature = "report")]
+    Reproduce(Box<reproduce::Args>),
     #[cfg(feature = "import")]
     Prepare(prepare::Args),
     Info(info::Args),
@@ -69,6 +73,8 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         #[cfg(feature = "import")]
         Command::Demo(args) => demo::run(args),
+        #[cfg(feature = "report")]
+        Command::Reproduce(args) => reproduce::run(*args),
         #[cfg(feature = "import")]
         Command::Prepare(args) => prepare::run(args),
         Command::Info(args) => info::run(args),

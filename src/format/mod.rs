@@ -5,4 +5,5 @@ pub mod json_lines;
 pub mod matrix;
 pub mod npy;
 pub mod safetensors;
+pub mod svg;
 pub mod table;

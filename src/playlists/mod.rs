@@ -25,6 +25,6 @@ pub use bits::Bits;
 pub use labels::{Labels, Row};
 pub use law::{Exact, Outcome};
 pub use options::{Lend, Mode, Options, Reading, Untagged, UntaggedLenders};
-pub use similarity::{Pairs, similarity};
+pub use similarity::{Pairs, shuffled, similarity};
 pub use tags::Tags;
 pub use walks::Walks;
