@@ -2,4 +2,6 @@
 #![allow(dead_code)]
 
 pub mod golden;
+#[cfg(feature = "import")]
+pub mod million_songs;
 pub mod runs;
