@@ -1,6 +1,8 @@
 //! The arms of an experiment by name. Each removes the same tags for the same seed; they differ in
 //! what they make of the rest.
 
+use serde_json::Value;
+
 use crate::playlists::{Mode, Options, Untagged};
 
 /// One way to train.
@@ -10,6 +12,28 @@ pub struct Arm {
     /// One line for people.
     pub what: &'static str,
     pub propagation: Options,
+}
+
+impl Arm {
+    /// The flags of `tagwalk train` that make this arm: they have the names of the options, with hyphens, and
+    /// the values that `config.json` has; whatever differs from the defaults is said.
+    pub fn flags(&self) -> Vec<String> {
+        let value = |options: &Options| serde_json::to_value(options).unwrap_or_default();
+        let (own, defaults) = (value(&self.propagation), value(&Options::default()));
+        let mut flags = Vec::new();
+        for (name, value) in
+            own.as_object().into_iter().flatten().filter(|(name, value)| defaults.get(name.as_str()) != Some(value))
+        {
+            let flag = format!("--{}", name.replace('_', "-"));
+            match value {
+                Value::Bool(true) => flags.push(flag),
+                Value::Bool(false) | Value::Null => {}
+                Value::String(text) => flags.extend([flag, text.clone()]),
+                other => flags.extend([flag, other.to_string()]),
+            }
+        }
+        flags
+    }
 }
 
 /// The paper's two, where training songs have lost their tags: without and with borrowed ones.

@@ -5,14 +5,17 @@ mod report;
 mod show;
 mod source;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::flags::{DeviceFlags, SplitBy as SplitName};
+use clap::Parser;
+
+use super::flags::{DeviceFlags, SplitBy as SplitName, TrainFlags};
 use super::train::duration;
 use super::{Outcome, print};
 use crate::batch::segments;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Sides, Split, View};
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::experiment::grid::crew::{self, Crew};
 use crate::experiment::grid::spec::{About, SplitBy};
@@ -166,7 +169,6 @@ impl std::str::FromStr for Top {
 
 pub fn run(args: Args) -> Result<Outcome> {
     interrupt::listen("finishing this step and saving")?;
-    let store = Store::create(&args.out)?;
     let source = Source::open(&args)?;
     let about = About::of(&source.dataset);
     if about.tags == 0 || about.test == 0 {
@@ -174,22 +176,19 @@ pub fn run(args: Args) -> Result<Outcome> {
             .help("`tagwalk info` shows what is in it; `tagwalk prepare` draws a split with --split-fractions."));
     }
     let spec = spec(&args, &source, &about)?;
-    let jobs = spec.jobs(&about)?;
+    let jobs = jobs(&args, &spec, source.dataset.folder())?;
+    let store = Store::create(&args.out)?;
     let numbered = || jobs.iter().cloned().enumerate().map(|(i, job)| (i + 1, job));
+    let kept = store.collected().0;
+    let pending: Vec<(usize, Job)> = numbered()
+        .filter(|(_, job)| !matches!(store.find(&job.hash()), Found::Finished(_)) && !kept.contains_key(&job.hash()))
+        .collect();
     if args.list {
-        for (number, job) in numbered() {
-            if !matches!(store.find(&job.hash()?), Found::Finished(_)) {
-                print::line(format_args!("{} --only {number}", own_command(&["--list"])))?;
-            }
+        for (number, _) in &pending {
+            print::line(format_args!("{} --only {number}", own_command(&["--list"])))?;
         }
         return Ok(Outcome::Done);
     }
-    let kept = store.collected().0;
-    let pending: Vec<(usize, Job)> = numbered()
-        .filter(|(_, job)| {
-            job.hash().is_ok_and(|hash| !matches!(store.find(&hash), Found::Finished(_)) && !kept.contains_key(&hash))
-        })
-        .collect();
     if args.collect {
         return report::write(&args, &source, &spec, &jobs, &store).map(|()| Outcome::Done);
     }
@@ -207,7 +206,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     if let Some(number) = args.only {
         return only(&shop, &jobs, number);
     }
-    let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| job.tags) else {
+    let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| job.tags()) else {
         print::note(format_args!("all {} runs are done", jobs.len()));
         return report::write(&args, &source, &spec, &jobs, &store).map(|()| Outcome::Done);
     };
@@ -225,7 +224,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     foretell(&spec, &jobs, &pending, &source.dataset, crew, each, &shop, hardest)?;
     if args.dry_run {
         for arm in &spec.arms {
-            print::line(format_args!("  {}: {}", slug(arm.name), arm.what))?;
+            print::line(format_args!("  {}: {}", slug(&arm.name), arm.what))?;
         }
         return Ok(Outcome::Done);
     }
@@ -278,7 +277,7 @@ fn foretell(
     hardest: &Job,
 ) -> Result<()> {
     let step = crew::measure(shop, hardest, crew, Duration::from_millis(1500))?;
-    let network = hardest.network()?;
+    let network = hardest.network.clone();
     // A forward pass is about a third of a step's work.
     let scored = |side| {
         let songs = (0..dataset.songs()).filter(move |&s| dataset.split(s) == side && dataset.samples(s) > 0);
@@ -292,7 +291,7 @@ fn foretell(
         jobs.len(),
         spec.arms.len(),
         spec.seeds.end - spec.seeds.start,
-        if spec.tops.len() > 1 { format!("{} vocabularies", spec.tops.len()) } else { format!("{} tags", hardest.tags) },
+        if spec.tops.len() > 1 { format!("{} vocabularies", spec.tops.len()) } else { format!("{} tags", hardest.tags()) },
         pending.len(),
         spec.steps,
         spec.batch,
@@ -323,8 +322,8 @@ fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     let arms: Vec<Arm> = if args.arms.is_empty() {
         known
             .iter()
-            .filter(|arm| usual.is_empty() || usual.contains(&arm.name))
-            .filter(|arm| remove > 0.0 || arm.name != "all tags")
+            .filter(|arm| usual.is_empty() || usual.contains(&&*arm.name))
+            .filter(|arm| remove > 0.0 || *arm.name != *"all tags")
             .cloned()
             .collect()
     } else {
@@ -332,7 +331,7 @@ fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     };
     let proposed = if sparse { "walk --exclude-self" } else { "walk" };
     let scanned: Vec<String> = if args.scan.is_empty() {
-        arms.iter().filter(|arm| arm.name == proposed).map(|arm| arm.name.to_string()).collect()
+        arms.iter().filter(|arm| *arm.name == *proposed).map(|arm| arm.name.to_string()).collect()
     } else {
         names(&args.scan).map(|name| named(&arms, "--scan", name).map(|arm| arm.name.to_string())).collect::<Result<_>>()?
     };
@@ -356,6 +355,7 @@ fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         true => source.tops.clone(),
         false => args.top.iter().map(|top| top.0.filter(|&n| n < about.tags)).collect(),
     };
+    tops.sort_by_key(|top| top.unwrap_or(usize::MAX));
     tops.dedup();
     Ok(Spec {
         arms,
@@ -375,7 +375,34 @@ fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         rate: args.rate.unwrap_or(if args.full { 0.01 } else { 0.05 }),
         steps,
         clips_per_song: args.clips_per_song,
-        choice: Choice::cpu(args.device.precision.resolve()),
+    })
+}
+
+/// A run's flags alone, as `tagwalk train` reads them.
+#[derive(clap::Parser)]
+#[command(no_binary_name = true)]
+struct Alone {
+    #[command(flatten)]
+    train: TrainFlags,
+}
+
+/// The grid's runs: each is what the parser of `tagwalk train` makes of its flags.
+fn jobs(args: &Args, spec: &Spec, folder: &Path) -> Result<Vec<Job>> {
+    let mut seen: Vec<(Option<usize>, Dataset)> = Vec::new();
+    for &top in &spec.tops {
+        seen.push((top, Dataset::open(folder)?.seen(View { sides: Sides::Prepared, top })?));
+    }
+    let choice = Choice::cpu(args.device.precision.resolve());
+    spec.jobs(&|flags| {
+        let read = Alone::try_parse_from(flags).map_err(|e| {
+            let what = e.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+            Error::usage(flags.join(" "), what)
+        })?;
+        let view = read.train.view.view(read.train.seed)?;
+        let (_, dataset) = seen.iter().find(|(top, _)| *top == view.top).unwrap_or(&seen[0]);
+        let mut config = read.train.config(dataset, &Device::Cpu, choice.clone())?;
+        config.train.view = view;
+        Ok(config)
     })
 }
 
@@ -392,14 +419,15 @@ fn names(list: &[String]) -> impl Iterator<Item = &str> {
 }
 
 fn named(arms: &[Arm], flag: &str, name: &str) -> Result<Arm> {
-    arms.iter().find(|arm| slug(arm.name) == slug(name)).cloned().ok_or_else(|| {
-        let all: Vec<String> = arms.iter().map(|arm| slug(arm.name)).collect();
+    arms.iter().find(|arm| slug(&arm.name) == slug(name)).cloned().ok_or_else(|| {
+        let all: Vec<String> = arms.iter().map(|arm| slug(&arm.name)).collect();
         Error::usage(flag, format!("no arm is called {name:?}")).help(format!("Arms: {}.", all.join(", ")))
     })
 }
 
 /// The command that was given, less some of its flags.
 fn own_command(less: &[&str]) -> String {
-    let words = std::env::args().skip(1).filter(|word| !less.contains(&word.as_str()));
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words = words.filter(|word| !less.contains(&word.as_str()));
     std::iter::once("tagwalk".to_string()).chain(words.map(|word| job::quoted(&word))).collect::<Vec<_>>().join(" ")
 }

@@ -161,7 +161,12 @@ fn split_note(dataset: &Dataset, split: SplitBy) -> Option<String> {
                     mixed += usize::from(*sides.entry(group).or_insert(dataset.split(song)) != dataset.split(song));
                 }
             }
-            (mixed > 0 || sides.is_empty()).then(|| random.into())
+            if sides.is_empty() {
+                return Some(
+                    "The dataset has no groups (artist, album, game): how far its split keeps them apart is not known.".into(),
+                );
+            }
+            (mixed > 0).then(|| random.into())
         }
     }
 }

@@ -49,23 +49,23 @@ pub fn free_memory() -> Option<usize> {
 /// Bytes that a run of this job takes: its plan's block, weights and momenta once more for checkpoints,
 /// batches; and what the program takes anyhow.
 pub fn memory(job: &Job) -> Result<usize> {
-    let network = job.network()?;
+    let network = job.network.clone();
     let plan = training(&network, &job.settings)?;
     let parameters = crate::network::Parameters::new(&network)?.length * size_of::<f32>();
-    let batch = job.settings.batch * (network.wave_stride() * size_of::<i16>() + 2 * job.tags * size_of::<f32>());
+    let batch = job.settings.batch * (network.wave_stride() * size_of::<i16>() + 2 * job.tags() * size_of::<f32>());
     Ok(plan::memory::block(&plan).bytes + 4 * parameters + 2 * batch + BASE)
 }
 
 /// Operations of a step, for people.
 pub fn gflop(job: &Job) -> Result<f64> {
-    Ok(training(&job.network()?, &job.settings)?.flops(Run::Train) as f64 / 1e9)
+    Ok(training(&job.network.clone(), &job.settings)?.flops(Run::Train) as f64 / 1e9)
 }
 
 /// Seconds that a step of `job` takes while the whole crew works, measured for about `budget`.
 pub fn measure(shop: &Shop, job: &Job, crew: Crew, budget: Duration) -> Result<f64> {
     let one = || -> Result<f64> {
         let dataset = Dataset::open(shop.dataset)?.seen(job.train.view)?;
-        let config = job.config(&dataset, shop.device, shop.choice.clone())?;
+        let config = job.config(&dataset, shop.device, shop.choice.clone());
         let mut trainer = Trainer::new(&dataset, shop.device, &config, crew.threads)?;
         let mut place = Place::default();
         let mut step = |trainer: &mut Trainer| -> Result<()> {

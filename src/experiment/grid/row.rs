@@ -21,6 +21,8 @@ pub struct Row {
     pub steps: u64,
     pub batch: usize,
     pub rate: f64,
+    /// Songs of the split's training side that have audio; those of them that the arm trains on.
+    pub split_songs: usize,
     pub training_songs: usize,
     pub valid_songs: usize,
     pub test_songs: usize,

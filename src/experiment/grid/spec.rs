@@ -3,16 +3,12 @@
 
 use std::collections::HashSet;
 
-use crate::dataset::{Dataset, Sides, Split, View};
+use super::Job;
+use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::experiment::Arm;
-use crate::kernels::Choice;
-use crate::plan::Settings;
-use crate::playlists::Mode;
-use crate::train::options::Options;
-use crate::train::{Rule, Schedule};
-
-use super::Job;
+use crate::playlists::{self, Mode};
+use crate::train::options::Config;
 
 /// Where each seed's split comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +19,7 @@ pub enum SplitBy {
 }
 
 impl SplitBy {
-    /// The sides of a seed.
-    pub fn sides(self, seed: u64) -> Sides {
-        match self {
-            SplitBy::Prepared => Sides::Prepared,
-            SplitBy::Songs => Sides::Songs(seed),
-            SplitBy::Groups => Sides::Groups(seed),
-        }
-    }
-
-    /// As rows have it.
+    /// As flags and rows have it.
     pub fn name(self) -> &'static str {
         match self {
             SplitBy::Prepared => "prepared",
@@ -51,7 +38,7 @@ pub struct Spec {
     /// the one that is proposed.
     pub scanned: Vec<String>,
     pub ranges: Vec<f64>,
-    /// The range of the other arms.
+    /// The range of the other arms, unless they have one of their own.
     pub range: f64,
     pub seeds: std::ops::Range<u64>,
     /// Vocabularies: `None` is the dataset's.
@@ -62,12 +49,10 @@ pub struct Spec {
     pub rate: f64,
     pub steps: u64,
     pub clips_per_song: usize,
-    pub choice: Choice,
 }
 
 /// What a dataset is to an experiment.
 pub struct About {
-    pub fingerprint: String,
     pub tags: usize,
     /// Training songs with audio; those of them that have tags.
     pub training: usize,
@@ -83,7 +68,6 @@ impl About {
             (0..dataset.songs()).filter(on).count()
         };
         About {
-            fingerprint: dataset.fingerprint(),
             tags: dataset.vocabulary().len(),
             training: count(Split::Train, false),
             tagged: count(Split::Train, true),
@@ -93,23 +77,26 @@ impl About {
     }
 }
 
+/// Reads flags of `tagwalk train`: the configuration that they make.
+pub type Read<'a> = &'a dyn Fn(&[String]) -> Result<Config>;
+
 impl Spec {
     /// All runs, seed by seed; no two are the same one.
-    pub fn jobs(&self, about: &About) -> Result<Vec<Job>> {
+    pub fn jobs(&self, read: Read) -> Result<Vec<Job>> {
         for name in &self.scanned {
-            if !self.arms.iter().any(|arm| arm.name == name.as_str()) {
+            if !self.arms.iter().any(|arm| *arm.name == **name) {
                 return Err(Error::usage("--scan", format!("{name} is none of the arms")));
             }
         }
-        let mut jobs: Vec<Job> = Vec::new();
-        let mut hashes = HashSet::new();
+        let (mut jobs, mut hashes) = (Vec::new(), HashSet::new());
         for seed in self.seeds.clone() {
             for &top in &self.tops {
                 for arm in &self.arms {
-                    for &range in self.ranges_of(arm) {
-                        let job = self.job(about, arm, range, seed, top)?;
+                    for range in self.ranges_of(arm) {
+                        let flags = self.flags(arm, range, seed, top);
+                        let job = Job::new(&arm.name, flags.clone(), read(&flags)?);
                         // Of two arms that come to the same here, the first is run.
-                        if hashes.insert(job.hash()?) {
+                        if hashes.insert(job.hash()) {
                             jobs.push(job);
                         }
                     }
@@ -127,32 +114,40 @@ impl Spec {
         self.scanned.iter().any(|name| name == arm)
     }
 
-    fn ranges_of(&self, arm: &Arm) -> &[f64] {
-        let borrows = arm.propagation.mode != Mode::None;
-        if borrows && self.is_scanned(arm.name) { &self.ranges } else { std::slice::from_ref(&self.range) }
+    /// The ranges that an arm is trained with; an arm may have one of its own.
+    fn ranges_of(&self, arm: &Arm) -> Vec<f64> {
+        let own = arm.propagation.range;
+        match arm.propagation.mode != Mode::None {
+            true if self.is_scanned(&arm.name) => self.ranges.clone(),
+            true if own == playlists::Options::default().range => vec![self.range],
+            _ => vec![own],
+        }
     }
 
-    fn job(&self, about: &About, arm: &Arm, range: f64, seed: u64, top: Option<usize>) -> Result<Job> {
-        let mut propagation = arm.propagation.clone();
-        if propagation.mode != Mode::None {
-            propagation.range = range;
-        }
-        propagation.check()?;
-        let schedule = Schedule { rule: Rule::Fixed, rate: self.rate, momentum: 0.9, epochs: 0, steps: self.steps };
-        schedule.check()?;
-        let top = top.filter(|&top| top < about.tags);
-        let view = View { sides: self.split.sides(seed), top };
-        let choice = self.choice.clone();
-        let job = Job {
-            arm: arm.name.to_string(),
-            seed,
-            network: self.network.clone(),
-            settings: Settings { batch: self.batch, mean: true, lambda: 1.0, unbiased_variance: false, choice },
-            train: Options { schedule, propagation, clips_per_song: self.clips_per_song, view },
-            fingerprint: about.fingerprint.clone(),
-            tags: top.unwrap_or(about.tags),
+    /// The flags of a run: what all share, unless the arm says otherwise, and the arm's.
+    fn flags(&self, arm: &Arm, range: f64, seed: u64, top: Option<usize>) -> Vec<String> {
+        let arm = Arm { propagation: playlists::Options { range, ..arm.propagation.clone() }, ..arm.clone() };
+        let own = arm.flags();
+        let mut flags = Vec::new();
+        let mut shared = |name: &str, value: String| {
+            if !own.iter().any(|flag| flag == name) {
+                flags.extend([name.to_string(), value]);
+            }
         };
-        job.network()?.check()?;
-        Ok(job)
+        shared("--network", self.network.clone());
+        shared("--seed", seed.to_string());
+        shared("--batch", self.batch.to_string());
+        shared("--schedule", "fixed".into());
+        shared("--rate", self.rate.to_string());
+        shared("--steps", self.steps.to_string());
+        shared("--clips-per-song", self.clips_per_song.to_string());
+        if self.split != SplitBy::Prepared {
+            shared("--split-by", self.split.name().into());
+        }
+        if let Some(top) = top {
+            shared("--top", top.to_string());
+        }
+        flags.extend(own);
+        flags
     }
 }

@@ -42,7 +42,7 @@ pub enum Ended {
 
 /// Does a job, unless it is done or being done. `note` hears what people should know, `watch` the steps.
 pub fn work(shop: &Shop, job: &Job, note: &dyn Fn(&str), watch: &mut dyn FnMut(&Event)) -> Result<Ended> {
-    let hash = job.hash()?;
+    let hash = job.hash();
     let finished = |note: &dyn Fn(&str)| match shop.store.find(&hash) {
         Found::Finished(finished) => Some(finished),
         Found::Broken(what) => {
@@ -88,7 +88,7 @@ fn train(
     let mut session = match resume(shop, job, dataset, folder, cadence, note)? {
         Some(session) => session,
         None => {
-            let config = job.config(dataset, shop.device, shop.choice.clone())?;
+            let config = job.config(dataset, shop.device, shop.choice.clone());
             Session::begin(folder, config, dataset, shop.device, shop.threads, cadence)?
         }
     };
@@ -134,13 +134,13 @@ fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_song
     let measure = |split: Split| -> Result<(Scored, Measured)> {
         let chosen = songs::of_split(dataset, split)?;
         let scored = Scored::new(dataset, &chosen.songs, &weights, &settings, shop.device, shop.threads, |_| interrupt::check())?;
-        let measured = Measured::new(&Table::new(&scored.scores, &scored.truth, job.tags)?);
+        let measured = Measured::new(&Table::new(&scored.scores, &scored.truth, job.tags())?);
         Ok((scored, measured))
     };
     // A collection may be too small for validation songs; then no choice can be made, and none is needed for one range.
     let validated = if songs::of_split(dataset, Split::Valid).is_ok() { Some(measure(Split::Valid)?.1) } else { None };
     let (scored, measured) = measure(Split::Test)?;
-    let every: Vec<usize> = (0..job.tags).collect();
+    let every: Vec<usize> = (0..job.tags()).collect();
     let valid = validated.as_ref().map(|v| v.figures(&every));
     let test = measured.figures(&every);
     let groups: HashSet<(bool, u32)> =
@@ -149,7 +149,7 @@ fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_song
         arm: job.arm.clone(),
         range: job.range(),
         seed: job.seed,
-        tags: job.tags,
+        tags: job.tags(),
         sides: match job.train.view.sides {
             crate::dataset::Sides::Prepared => "prepared",
             crate::dataset::Sides::Songs(_) => "songs",
@@ -157,10 +157,11 @@ fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_song
         }
         .into(),
         remove: job.train.propagation.remove,
-        network: job.network.clone(),
+        network: job.network_name().to_string(),
         steps: job.train.schedule.steps,
         batch: job.settings.batch,
         rate: job.train.schedule.rate,
+        split_songs: (0..dataset.songs()).filter(|&s| dataset.split(s) == Split::Train && dataset.samples(s) > 0).count(),
         training_songs,
         valid_songs: validated.as_ref().map_or(0, Measured::songs),
         test_songs: measured.songs(),

@@ -54,10 +54,12 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
         figures::popularity(results, spec),
         figures::categories(results, &categories),
     ];
-    let mut finished: Vec<&Finished> = results.runs.values().map(|run| &run.finished).collect();
-    finished.sort_by(|a, b| {
-        (a.row.seed, a.row.tags, &a.row.arm, &a.row.hash).cmp(&(b.row.seed, b.row.tags, &b.row.arm, &b.row.hash))
-    });
+    // Rows of other grids in the same folder stay.
+    let mut kept = store.collected().0;
+    kept.extend(results.runs.iter().map(|(hash, run)| (hash.clone(), run.finished.clone())));
+    let mut finished: Vec<&Finished> = kept.values().collect();
+    let key = |f: &Finished| (f.row.seed, f.row.tags, f.row.arm.clone(), f.row.range.map(f64::to_bits), f.row.hash.clone());
+    finished.sort_by_key(|f| key(f));
     store.collect(&finished)?;
     let folder = store.folder();
     let place = |name: &str| -> Result<PathBuf> {

@@ -150,7 +150,7 @@ impl Results {
         wrong.iter().for_each(|what| say(&format!("{what}: it is left out")));
         let (mut runs, mut missing) = (HashMap::new(), Vec::new());
         for (i, job) in jobs.iter().enumerate() {
-            let hash = job.hash()?;
+            let hash = job.hash();
             let finished = match store.find(&hash) {
                 Found::Finished(finished) => Some(*finished),
                 Found::Broken(what) => {
@@ -174,7 +174,7 @@ impl Results {
             }
         }
         let mut results = Results { runs, panels: Vec::new(), missing, all: jobs.len() };
-        let mut tops: Vec<usize> = jobs.iter().map(|job| job.tags).collect();
+        let mut tops: Vec<usize> = jobs.iter().map(|job| job.tags()).collect();
         tops.sort_unstable();
         tops.dedup();
         for tags in tops {
@@ -190,8 +190,8 @@ impl Results {
         // Runs of an arm by range (as bits, so that they can be keys) and seed.
         for arm in &spec.arms {
             let mut by_range: BTreeMap<Option<u64>, BTreeMap<u64, String>> = BTreeMap::new();
-            for job in jobs.iter().filter(|job| job.tags == tags && job.arm == arm.name) {
-                let hash = job.hash()?;
+            for job in jobs.iter().filter(|job| job.tags() == tags && *job.arm == *arm.name) {
+                let hash = job.hash();
                 if self.runs.contains_key(&hash) {
                     by_range.entry(job.range().map(f64::to_bits)).or_default().insert(job.seed, hash);
                 }
@@ -207,7 +207,7 @@ impl Results {
                 chosen,
                 compared: None,
             };
-            if spec.is_scanned(arm.name) && spec.ranges.len() > 1 {
+            if spec.is_scanned(&arm.name) && spec.ranges.len() > 1 {
                 let mut chosen: BTreeMap<u64, (f64, f64, String)> = BTreeMap::new();
                 let mut scan = Vec::new();
                 for (range, runs) in by_range {
@@ -236,7 +236,7 @@ impl Results {
         }
         lines.retain(|line| !line.runs.is_empty());
         let mut resampled = false;
-        if let Some(baseline) = lines.iter().position(|line| spec.arms.first().is_some_and(|arm| arm.name == line.arm)) {
+        if let Some(baseline) = lines.iter().position(|line| spec.arms.first().is_some_and(|arm| *arm.name == *line.arm)) {
             let baseline = lines.remove(baseline);
             let measured = self.measure(&baseline, lines.iter().chain(scans.iter().flatten()), store, dataset)?;
             for line in lines.iter_mut().chain(scans.iter_mut().flatten()) {
@@ -282,7 +282,7 @@ impl Results {
             }
             let numbers: Vec<usize> = scores.songs.iter().map(|&song| song as usize).collect();
             let truth = songs::truth(dataset, &numbers);
-            let table = Measured::new(&Table::new(&scores.scores, &truth, run.job.tags)?);
+            let table = Measured::new(&Table::new(&scores.scores, &truth, run.job.tags())?);
             let groups = numbers.iter().map(|&song| dataset.group(song)).collect();
             all.insert(hash.clone(), Scored { table, songs: scores.songs, groups });
         }
@@ -299,9 +299,9 @@ impl Results {
             let (a, b): (Vec<f64>, Vec<f64>) = both.iter().filter_map(|(a, b)| Some((m.of(&test(a))?, m.of(&test(b))?))).unzip();
             mean(b.into_iter().map(Some)).zip(mean(a.into_iter().map(Some))).filter(|ba| ba.1 > 0.0).map(|(b, a)| b / a - 1.0)
         };
-        // The share of the mean training set that is tested; the arms' training songs differ, the splits do not.
+        // By the split's training side, whatever share of it an arm can train on.
         let rows = || both.iter().map(|(_, b)| &self.runs[*b].finished.row);
-        let trained: f64 = rows().map(|row| row.training_songs as f64).sum();
+        let trained: f64 = rows().map(|row| row.split_songs as f64).sum();
         let ratio = rows().map(|row| row.test_songs as f64).sum::<f64>() / trained.max(1.0);
 
         let tags: Vec<Vec<usize>> = both.iter().map(|(a, _)| frequent(&self.runs[*a].finished, options.min_positives)).collect();
