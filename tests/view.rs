@@ -75,16 +75,16 @@ fn sides_are_drawn_anew_as_large_as_before() {
 #[test]
 fn the_most_frequent_tags_are_kept() {
     let (folder, all) = grouped();
-    let seen = Dataset::open(folder.path()).unwrap().seen(View { sides: Sides::Prepared, top: Some(9) }).unwrap();
-    // Every 2nd to every 10th: the last nine of twelve.
-    assert_eq!(seen.vocabulary(), &all.vocabulary()[3..]);
+    let seen = Dataset::open(folder.path()).unwrap().seen(View { sides: Sides::Prepared, top: Some(8) }).unwrap();
+    // Every 2nd to every 9th: the last eight of twelve.
+    assert_eq!(seen.vocabulary(), &all.vocabulary()[4..]);
     for song in 0..60 {
-        for tag in 0..9 {
-            assert_eq!(seen.has_tag(song, tag), all.has_tag(song, tag + 3), "song {song}, tag {tag}");
+        for tag in 0..8 {
+            assert_eq!(seen.has_tag(song, tag), all.has_tag(song, tag + 4), "song {song}, tag {tag}");
         }
-        assert_eq!(seen.is_tagged(song), (3..12).any(|tag| all.has_tag(song, tag)));
+        assert_eq!(seen.is_tagged(song), (4..12).any(|tag| all.has_tag(song, tag)));
     }
-    assert_eq!(seen.tag_counts(), all.tag_counts()[3..]);
+    assert_eq!(seen.tag_counts(), all.tag_counts()[4..]);
     let whole = Dataset::open(folder.path()).unwrap().seen(View { sides: Sides::Prepared, top: Some(12) }).unwrap();
     assert_eq!(whole.vocabulary(), all.vocabulary());
     let none = Dataset::open(folder.path()).unwrap().seen(View { sides: Sides::Prepared, top: Some(0) });
@@ -124,7 +124,7 @@ fn the_control_of_fig_2_is_the_mean_over_all_orders() {
         for at in exact {
             let (pairs, sum) = sums[&at.distance];
             assert!((at.mean - sum / pairs).abs() < 1e-12, "distance {}: {} and {}", at.distance, at.mean, sum / pairs);
-            assert_eq!(at.pairs, pairs.round() as u64);
+            assert!((at.pairs as f64 - pairs).abs() < 0.5 + 1e-9, "{} pairs, {pairs} expected", at.pairs);
         }
     }
 }
