@@ -173,8 +173,9 @@ pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number
             let ends = |line: &Line| {
                 let (value, baseline) = (value(line)?, baseline?);
                 let sure = sure(line)?;
-                // The interval is the difference's: it is drawn around the arm's mean.
-                Some((value, baseline + sure.low, baseline + sure.high)).filter(|_| value.is_finite())
+                // The error is the difference's: it is drawn around the arm's mean. Whole intervals of few seeds
+                // would be all there is to see.
+                Some((value, baseline + sure.mean - sure.error, baseline + sure.mean + sure.error))
             };
             let lines = || panel.scans.iter().flatten();
             let validation = |line: &Line| measure.of(&line.valid);
@@ -229,8 +230,8 @@ pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number
         title: format!("Fig. {number}: {about} against the search range"),
         sentence: format!(
             "If borrowing helps, the curve lies above the dashed line; if near songs help more than far ones, it falls at large \
-             r. The paper found the best r at {}. These are test songs, and no choice is made by them; whiskers are the interval \
-             over seeds of the difference from the baseline.",
+             r. The paper found the best r at {}. These are test songs, and no choice is made by them; whiskers are one \
+             standard error, over seeds, of the difference from the baseline.",
             printed.join(" and ")
         ),
         found: if found.is_empty() { "No arm was trained with several ranges.".into() } else { format!("{}.", found.join("; ")) },
