@@ -8,7 +8,7 @@
 //! | [`dataset`], `import`, [`playlists`] | the dataset folder, reading what people have into it, walks along playlists |
 //! | [`network`], [`tensor`], [`kernels`], [`plan`], [`device`] | the network as a table, its kernels, the plan of a step, the devices that run it |
 //! | [`batch`], [`run`], [`measure`], [`evaluate`], [`train`] | a step's buffers, a run's folder, checks and benches, metrics, the loop |
-//! | [`experiment`], [`commands`] | arms and reports, the command line |
+//! | [`experiment`], [`commands`] | arms, grids and reports, the command line |
 
 pub mod batch;
 pub mod commands;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::flags::TrainFlags;
 use super::{Outcome, print};
-use crate::dataset::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::train::batches;
@@ -28,7 +27,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    let dataset = Dataset::open(&args.dataset)?;
+    let dataset = args.train.open(&args.dataset)?;
     let device = Device::Cpu;
     let config = args.train.config(&dataset, &device, device.choice())?;
     let steps = if args.write == 0 { args.train.steps } else { args.write };

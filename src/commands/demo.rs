@@ -29,7 +29,7 @@ use crate::train::options::{self, Config, Options};
 use crate::train::{Event, Rule, Schedule};
 
 /// Share of the tagged training songs that lose their tags.
-const REMOVED: f64 = 0.8;
+pub(super) const REMOVED: f64 = 0.8;
 /// 16,000 clips: where the small network's test figures stop rising fast.
 const STEPS: u64 = 696;
 const BATCH: usize = 23;
@@ -131,7 +131,7 @@ fn clear(folder: &Path) -> Result<()> {
     crate::format::atomic::write(&folder.join(MARK), b"{}\n")
 }
 
-fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Dataset> {
+pub(super) fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Dataset> {
     let fractions = Fractions([0.6, 0.1, 0.3]);
     let options = prepare::Options {
         out: out.into(),
@@ -164,7 +164,7 @@ fn config(dataset: &Dataset, device: &Device, choice: Choice, arm: &Arm, seed: u
     let network = family::member(family::SMALL, dataset.vocabulary().len())?;
     let settings = Settings { batch: BATCH, mean: true, lambda: 1.0, unbiased_variance: false, choice };
     let schedule = Schedule { rule: Rule::Fixed, rate: RATE, momentum: 0.9, epochs: 0, steps: STEPS };
-    let train = Options { schedule, propagation: arm.propagation.clone(), clips_per_song: 10 };
+    let train = Options { schedule, propagation: arm.propagation.clone(), clips_per_song: 10, view: dataset.view() };
     Ok(options::config(dataset, device, network, settings, seed, train))
 }
 

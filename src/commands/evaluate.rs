@@ -95,6 +95,7 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
         Some(_) => e,
         None => e.help("It is where the run found its dataset: name its place now by --dataset."),
     })?;
+    let dataset = dataset.seen(config.train.view)?;
     if dataset.vocabulary() != config.vocabulary {
         return Err(Error::input(dataset.folder(), "has other tags than the run was trained on")
             .help("Name the run's own dataset by --dataset."));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::propagation::PropagationFlags;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Sides, View};
 use crate::device::select::{DeviceKind, Selection};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
@@ -165,8 +165,9 @@ impl DeviceFlags {
             FamilyName::Portable => Choice::native(Isa::Portable),
         };
         if choice.is_native() != matches!(device, Device::Cpu) {
-            return Err(Error::usage("--family", format!("{} is not a family of {}", describe(&choice), device.name()))
-                .help("plain, tiled, registers, winograd and cooperative are a GPU's; avx512, avx2, neon and portable the CPU's."));
+            return Err(Error::usage("--family", format!("{} is not a family of {}", describe(&choice), device.name())).help(
+                "plain, tiled, registers, winograd and cooperative are a GPU's; avx512, avx2, neon and portable the CPU's.",
+            ));
         }
         if let Family::Native(isa) = choice.family
             && !Isa::available_in(precision).contains(&isa)
@@ -310,11 +311,58 @@ pub struct TrainFlags {
     #[arg(long, value_enum, default_value_t = Variance::Biased)]
     pub running_variance: Variance,
     #[command(flatten)]
+    pub view: ViewFlags,
+    #[command(flatten)]
     pub propagation: PropagationFlags,
 }
 
+/// What is seen of a dataset.
+#[derive(Args, Clone, Debug)]
+pub struct ViewFlags {
+    /// Sides of the split: as prepared, or drawn anew, as many songs on each side, song by song or whole groups at a time
+    #[arg(long, value_enum, default_value_t = SplitBy::Prepared)]
+    pub split_by: SplitBy,
+    /// Seed of a split that is drawn anew [default: --seed]
+    #[arg(long, value_name = "SEED")]
+    pub split_seed: Option<u64>,
+    /// Learn the N most frequent tags only [default: all]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+}
+
+/// `--split-by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum SplitBy {
+    Prepared,
+    Songs,
+    Groups,
+}
+
+impl ViewFlags {
+    /// The view for a run's seed.
+    pub fn view(&self, seed: u64) -> Result<View> {
+        let seed = self.split_seed.unwrap_or(seed);
+        let sides = match self.split_by {
+            SplitBy::Prepared if self.split_seed.is_some() => {
+                return Err(Error::usage("--split-seed", "changes nothing of a prepared split")
+                    .help("Say what it draws: --split-by songs, or groups."));
+            }
+            SplitBy::Prepared => Sides::Prepared,
+            SplitBy::Songs => Sides::Songs(seed),
+            SplitBy::Groups => Sides::Groups(seed),
+        };
+        Ok(View { sides, top: self.top })
+    }
+}
+
 impl TrainFlags {
-    /// The configuration of a run on a dataset.
+    /// The dataset as the run sees it.
+    pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
+        Dataset::open(folder)?.seen(self.view.view(self.seed)?)
+    }
+
+    /// The configuration of a run on a dataset that [`TrainFlags::open`] opened.
     pub fn config(&self, dataset: &Dataset, device: &Device, choice: Choice) -> Result<Config> {
         if self.clips_per_song == 0 {
             return Err(Error::usage("--clips-per-song", "must be greater than 0"));
@@ -330,7 +378,12 @@ impl TrainFlags {
             unbiased_variance: self.running_variance == Variance::Unbiased,
             choice,
         };
-        let train = Options { schedule, propagation: self.propagation.options(dataset)?, clips_per_song: self.clips_per_song };
+        let train = Options {
+            schedule,
+            propagation: self.propagation.options(dataset)?,
+            clips_per_song: self.clips_per_song,
+            view: dataset.view(),
+        };
         Ok(config(dataset, device, network, settings, self.seed, train))
     }
 }

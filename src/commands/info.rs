@@ -100,7 +100,7 @@ fn gather<'a>(dataset: &'a Dataset, args: &Args) -> Info<'a> {
     let mut sides = [Songs::default(); 4];
     let mut all = Songs::default();
     let mut samples = 0;
-    let mut counts = vec![0usize; dataset.vocabulary().len()];
+    let counts = dataset.tag_counts();
     for song in 0..dataset.songs() {
         let (audio, tagged) = (dataset.samples(song) > 0, dataset.is_tagged(song));
         samples += dataset.samples(song);
@@ -110,9 +110,6 @@ fn gather<'a>(dataset: &'a Dataset, args: &Args) -> Info<'a> {
             songs.with_tags += usize::from(tagged);
             songs.lend_only += usize::from(tagged && !audio);
             songs.in_a_playlist += usize::from(!dataset.memberships().row(song).is_empty());
-        }
-        for (byte, &bits) in dataset.tag_bits(song).iter().enumerate() {
-            (0..8).filter(|bit| bits >> bit & 1 == 1).for_each(|bit| counts[8 * byte + bit] += 1);
         }
     }
     let share = |songs: usize| songs as f64 / all.with_tags.max(1) as f64;

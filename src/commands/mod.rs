@@ -20,6 +20,8 @@ pub mod print;
 pub mod propagation;
 pub mod recovery;
 pub mod report;
+#[cfg(feature = "report")]
+pub mod reproduce;
 #[cfg(feature = "import")]
 pub mod synth;
 #[cfg(feature = "import")]
@@ -45,6 +47,8 @@ pub struct Cli {
 pub enum Command {
     #[cfg(feature = "import")]
     Demo(demo::Args),
+    #[cfg(feature = "report")]
+    Reproduce(Box<reproduce::Args>),
     #[cfg(feature = "import")]
     Prepare(prepare::Args),
     #[cfg(feature = "import")]
@@ -82,6 +86,8 @@ pub fn run(cli: Cli) -> Result<Outcome> {
     match cli.command {
         #[cfg(feature = "import")]
         Command::Demo(args) => demo::run(args),
+        #[cfg(feature = "report")]
+        Command::Reproduce(args) => reproduce::run(*args),
         #[cfg(feature = "import")]
         Command::Prepare(args) => prepare::run(args),
         #[cfg(feature = "import")]

@@ -69,6 +69,9 @@ const DECIDING: &[&str] = &[
     "clips_per_song",
     "reduction",
     "running_variance",
+    "split_by",
+    "split_seed",
+    "top",
     "mode",
     "reading",
     "range",
@@ -97,14 +100,16 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     let every = Duration::from_secs_f64(args.checkpoint_minutes * 60.0);
     let cadence = Cadence { every, steps: args.checkpoint_steps, keep: args.keep };
-    let folder = match (&args.dataset, args.resume) {
-        (Some(folder), _) => folder.clone(),
-        (None, true) => Config::read(&args.out)?.dataset,
+    let dataset = match (&args.dataset, args.resume) {
         (None, false) => return Err(Error::usage("DATASET", "is missing").help("Name a folder made by `tagwalk prepare`.")),
+        (Some(folder), false) => args.train.open(folder)?,
+        (named, true) => {
+            let config = Config::read(&args.out)?;
+            Dataset::open(named.as_ref().unwrap_or(&config.dataset))?.seen(config.train.view)?
+        }
     };
-    let dataset = Dataset::open(&folder)?;
     if dataset.vocabulary().is_empty() {
-        return Err(Error::input(&folder, "has no tags: there is nothing to learn")
+        return Err(Error::input(dataset.folder(), "has no tags: there is nothing to learn")
             .help("Make it again with a table of tags whose songs are found (see its not-found.tsv)."));
     }
     let device = args.device.open_device()?;

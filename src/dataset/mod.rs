@@ -17,8 +17,10 @@
 
 pub mod manifest;
 mod open;
+pub mod sides;
 pub mod truth;
 mod verify;
+mod view;
 pub mod write;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ use crate::format::npy::{Array, Bytes};
 pub use manifest::Manifest;
 pub use truth::Truth;
 pub use verify::{Checked, verify};
+pub use view::{Sides, View};
 
 /// Every file of a dataset but the manifest and the shards of audio.
 const FILES: [&str; 12] = [
@@ -112,6 +115,7 @@ pub struct Dataset {
     groups: Array<u32>,
     playlists: (Array<u64>, Array<u32>),
     memberships: (Array<u64>, Array<u32>),
+    view: view::Seen,
 }
 
 impl Dataset {
@@ -166,17 +170,29 @@ impl Dataset {
     }
 
     pub fn vocabulary(&self) -> &[String] {
-        &self.manifest.vocabulary
+        self.view.vocabulary.as_deref().unwrap_or(&self.manifest.vocabulary)
     }
 
     /// Tag bits of a song: bit t % 8 of byte t / 8.
     pub fn tag_bits(&self, song: usize) -> &[u8] {
-        let width = self.tags.shape()[1];
-        &self.tags[song * width..(song + 1) * width]
+        let width = self.vocabulary().len().div_ceil(8);
+        let bits = self.view.tags.as_deref().unwrap_or(&self.tags);
+        &bits[song * width..(song + 1) * width]
     }
 
     pub fn has_tag(&self, song: usize, tag: usize) -> bool {
         self.tag_bits(song)[tag / 8] >> (tag % 8) & 1 == 1
+    }
+
+    /// How many songs have each tag, those that only lend too.
+    pub fn tag_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0usize; self.vocabulary().len()];
+        for song in 0..self.songs() {
+            for (byte, &bits) in self.tag_bits(song).iter().enumerate().filter(|(_, bits)| **bits != 0) {
+                (0..8).filter(|bit| bits >> bit & 1 == 1).for_each(|bit| counts[8 * byte + bit] += 1);
+            }
+        }
+        counts
     }
 
     /// Whether the song has any tag of the vocabulary.
@@ -196,7 +212,7 @@ impl Dataset {
     }
 
     pub fn split(&self, song: usize) -> Split {
-        match self.splits[song] {
+        match self.view.splits.as_deref().unwrap_or(&self.splits)[song] {
             1 => Split::Train,
             2 => Split::Valid,
             3 => Split::Test,

@@ -63,6 +63,7 @@ pub(super) fn open(folder: &Path) -> Result<Dataset> {
         groups,
         playlists,
         memberships,
+        view: super::view::Seen::default(),
         manifest,
     })
 }

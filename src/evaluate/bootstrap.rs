@@ -80,21 +80,25 @@ fn summarise(
         Ok(resample(&counts))
     };
     let replicates: Vec<Figures<Option<f64>>> = (0..options.replicates).into_par_iter().map(replicate).collect::<Result<_>>()?;
-    let interval = |value: Option<f64>, figure: fn(&Figures<Option<f64>>) -> Option<f64>| {
-        let mut drawn: Vec<f64> = replicates.iter().filter_map(figure).collect();
-        drawn.sort_unstable_by(f64::total_cmp);
-        value.filter(|_| drawn.len() > 1).map(|value| Interval {
-            value,
-            low: quantile(&drawn, (1.0 - options.level) / 2.0),
-            high: quantile(&drawn, (1.0 + options.level) / 2.0),
-            error: deviation(&drawn),
-            replicates: drawn.len(),
-        })
+    let of = |value, figure: fn(&Figures<Option<f64>>) -> Option<f64>| {
+        interval(value, replicates.iter().filter_map(figure).collect(), options.level)
     };
     Ok(Figures {
-        annotation_map: interval(value.annotation_map, |f| f.annotation_map),
-        retrieval_map: interval(value.retrieval_map, |f| f.retrieval_map),
-        roc_auc: interval(value.roc_auc, |f| f.roc_auc),
+        annotation_map: of(value.annotation_map, |f| f.annotation_map),
+        retrieval_map: of(value.retrieval_map, |f| f.retrieval_map),
+        roc_auc: of(value.roc_auc, |f| f.roc_auc),
+    })
+}
+
+/// A value with what its resamples give; `None` where it, or all but one of them, is not defined.
+pub(super) fn interval(value: Option<f64>, mut drawn: Vec<f64>, level: f64) -> Option<Interval> {
+    drawn.sort_unstable_by(f64::total_cmp);
+    value.filter(|_| drawn.len() > 1).map(|value| Interval {
+        value,
+        low: quantile(&drawn, (1.0 - level) / 2.0),
+        high: quantile(&drawn, (1.0 + level) / 2.0),
+        error: deviation(&drawn),
+        replicates: drawn.len(),
     })
 }
 

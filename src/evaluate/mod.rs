@@ -9,11 +9,16 @@
 //! | [`ranking`] | average precision and ROC-AUC of one list, ties as scikit-learn's |
 //! | [`metrics`] | both over a table of scores: by tag, by song, overall |
 //! | [`bootstrap`] | intervals of a metric, and of the difference of two, resampling songs |
+//! | [`paired`] | intervals of a gain over several pairs, resampling songs, groups or tags |
+//! | `seeds` | intervals of a mean over seeds whose splits overlap |
 
 pub mod bootstrap;
 pub mod metrics;
+pub mod paired;
 pub mod ranking;
 pub mod score;
+#[cfg(feature = "report")]
+pub mod seeds;
 pub mod segments;
 pub mod songs;
 

@@ -11,6 +11,8 @@
 //! | [`trial`] | one arm trained and scored |
 //! | `world` | made-up songs, tags and playlists of which the truth is known |
 //! | [`comparison`] | arms side by side: figures, differences, intervals |
+//! | `grid` | runs in a folder that any number of processes share: done once, kept as rows |
+//! | `report` | what a grid's rows say: tables, the paper's figures, one page |
 
 pub mod arms;
 #[cfg(feature = "baselines")]
@@ -18,9 +20,13 @@ pub mod audio;
 pub mod comparison;
 #[cfg(feature = "baselines")]
 pub mod floor;
+#[cfg(feature = "report")]
+pub mod grid;
 pub mod groups;
 pub mod linear;
 pub mod recovery;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod trial;
 #[cfg(feature = "import")]
 pub mod world;

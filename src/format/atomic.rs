@@ -49,3 +49,26 @@ pub fn failed_write(path: &Path, error: std::io::Error) -> Error {
     let error = Error::io(path, "cannot write", error);
     if full { error.help("Make room there, or choose another place, and run the same command again.") } else { error }
 }
+
+/// A file name that no other process takes, on this machine or another.
+pub fn own_name() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    // A new random state is the one source of such numbers that needs no crate.
+    let number = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{}-{:016x}.part", std::process::id(), number())
+}
+
+/// Like [`write`], where several processes, on other machines too, may write the same file at once: each
+/// has a part of its own, and the last to end stands.
+pub fn write_among(path: &Path, bytes: &[u8]) -> Result<()> {
+    let part = path.with_file_name(own_name());
+    let written = File::create(&part).map_err(|e| Error::io(&part, "cannot create", e)).and_then(|mut file| {
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| failed_write(&part, e))?;
+        fs::rename(&part, path).map_err(|e| Error::io(path, "cannot rename into place", e))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}

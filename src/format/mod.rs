@@ -1,9 +1,11 @@
 //! Small file formats that several folders read and write.
 
 pub mod atomic;
+pub mod html;
 pub mod json_lines;
 pub mod matrix;
 pub mod npy;
 pub mod pairs;
 pub mod safetensors;
+pub mod svg;
 pub mod table;

@@ -37,6 +37,6 @@ pub use controls::Substitutes;
 pub use labels::{Labels, Row};
 pub use law::{Exact, Outcome};
 pub use options::{Lend, Mode, Options, RandomLenders, Reading, TagWeights, Untagged, UntaggedLenders};
-pub use similarity::{Pairs, similarity};
+pub use similarity::{Pairs, shuffled, similarity};
 pub use tags::Tags;
 pub use walks::Walks;

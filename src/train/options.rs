@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, View};
 use crate::device::Device;
 use crate::network::Network;
 use crate::plan::Settings;
@@ -17,13 +17,21 @@ pub struct Options {
     pub propagation: playlists::Options,
     /// Random clips of each training song an epoch.
     pub clips_per_song: usize,
+    /// The sides of the split and the tags that the run sees; absent: the dataset as it was prepared.
+    #[serde(default, skip_serializing_if = "is_whole")]
+    pub view: View,
+}
+
+fn is_whole(view: &View) -> bool {
+    *view == View::default()
 }
 
 /// A run's configuration.
 pub type Config = crate::run::Config<Options>;
 
-/// The configuration of a run on a dataset and a device.
+/// The configuration of a run on a dataset and a device; it sees the dataset as `dataset` is seen.
 pub fn config(dataset: &Dataset, device: &Device, network: Network, settings: Settings, seed: u64, train: Options) -> Config {
+    let train = Options { view: dataset.view(), ..train };
     Config {
         format: crate::run::config::FORMAT.into(),
         version: crate::run::config::VERSION,

@@ -85,6 +85,10 @@ struct Ids {
 impl<'a> Trainer<'a> {
     /// Allocates and compiles everything; initial weights by the configuration's seed.
     pub fn new(dataset: &'a Dataset, device: &Device, config: &Config, threads: usize) -> Result<Trainer<'a>> {
+        if dataset.view() != config.train.view {
+            return Err(Error::input(dataset.folder(), "is not seen as the run sees it: other sides or tags")
+                .help("Open it as the run's config.json says (train.view)."));
+        }
         let plan = plan_of(config)?;
         let table = Parameters::new(&config.network)?;
         let id = |name: &str| plan.find(name).unwrap_or_else(|| panic!("a training plan has {name}"));

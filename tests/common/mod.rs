@@ -2,5 +2,7 @@
 #![allow(dead_code)]
 
 pub mod golden;
+#[cfg(feature = "import")]
+pub mod million_songs;
 pub mod runs;
 pub mod walks;

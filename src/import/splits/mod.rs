@@ -1,13 +1,14 @@
 //! Which songs train, validate and test: from a table that says so, from the lists that data sets publish, a
-//! file a side, from a data set's own rule, or by chance (`random`).
+//! file a side, from a data set's own rule, or by chance ([`random`]).
 
-mod random;
+mod drawn;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::Path;
 
-pub use random::{Fractions, Numbers, draw, random};
+pub use crate::dataset::sides::{Fractions, random};
+pub use drawn::{Numbers, draw};
 
 use super::pickle::{self, Pickle};
 use super::table::{Rows, column, song_column};

@@ -1,0 +1,110 @@
+//! One run of a grid. Its hash is the SHA-256 of its canonical configuration: the dataset's manifest, the
+//! network, the settings, the seed and all that `train` chooses, but neither device nor place, so that
+//! machines of different kinds can share a grid (a row says which device it came from).
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::dataset::Dataset;
+use crate::device::Device;
+use crate::kernels::Choice;
+use crate::network::{Network, family};
+use crate::plan::Settings;
+use crate::playlists;
+use crate::train::options::{self, Config, Options};
+
+/// Grows when a run of the same configuration would be scored in another way.
+const VERSION: u32 = 1;
+
+/// See the module's page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// The arm's name: what its flags are called.
+    pub arm: String,
+    /// The flags of `tagwalk train` that make the same run.
+    pub flags: Vec<String>,
+    /// What they say.
+    pub seed: u64,
+    pub network: Network,
+    pub settings: Settings,
+    pub train: Options,
+    /// The dataset's.
+    pub fingerprint: String,
+}
+
+impl Job {
+    /// The run that `flags` make, as the parser of `tagwalk train` reads them.
+    pub fn new(arm: &str, flags: Vec<String>, config: Config) -> Job {
+        let Config { network, settings, seed, fingerprint, train, .. } = config;
+        Job { arm: arm.into(), flags, seed, network, settings, train, fingerprint }
+    }
+
+    /// The tags that it learns.
+    pub fn tags(&self) -> usize {
+        self.network.tags
+    }
+
+    /// What `--network` says.
+    pub fn network_name(&self) -> &str {
+        let at = self.flags.iter().position(|flag| flag == "--network");
+        at.and_then(|at| self.flags.get(at + 1)).map_or(family::RELEASED, String::as_str)
+    }
+
+    /// What decides its numbers, in JSON with sorted keys.
+    pub fn canonical(&self) -> Value {
+        let Settings { batch, mean, lambda, unbiased_variance, choice } = &self.settings;
+        json!({
+            "grid": VERSION, "dataset": self.fingerprint, "network": self.network, "seed": self.seed,
+            "batch": batch, "mean": mean, "lambda": lambda, "unbiased_variance": unbiased_variance,
+            "precision": choice.precision.name(), "train": self.train,
+        })
+    }
+
+    /// 16 hex digits of the SHA-256 of [`Job::canonical`].
+    pub fn hash(&self) -> String {
+        Sha256::digest(self.canonical().to_string()).iter().take(8).map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The search range, where the arm has one.
+    pub fn range(&self) -> Option<f64> {
+        (self.train.propagation.mode != playlists::Mode::None).then_some(self.train.propagation.range)
+    }
+
+    /// Its configuration on a dataset that is seen as it sees it.
+    pub fn config(&self, dataset: &Dataset, device: &Device, choice: Choice) -> Config {
+        let settings = Settings { choice, ..self.settings.clone() };
+        options::config(dataset, device, self.network.clone(), settings, self.seed, self.train.clone())
+    }
+
+    /// Whether a run that began with `config` is this one, wherever and on whatever it began.
+    pub fn began(&self, config: &Config) -> bool {
+        let settings = Settings { choice: config.settings.choice.clone(), ..self.settings.clone() };
+        self.network == config.network
+            && settings == config.settings
+            && self.settings.choice.precision == config.settings.choice.precision
+            && self.seed == config.seed
+            && self.fingerprint == config.fingerprint
+            && self.train == config.train
+    }
+
+    /// The arm and what tells it from the grid's other runs, for people.
+    pub fn title(&self) -> String {
+        let range = self.range().map_or(String::new(), |r| format!(", r = {r}"));
+        format!("{}{range}, {} tags, seed {}", self.arm, self.tags(), self.seed)
+    }
+
+    /// Two plain commands that do the same in a folder of one's own.
+    pub fn commands(&self, dataset: &Path, run: &Path) -> String {
+        let (dataset, run) = (quoted(&dataset.display().to_string()), quoted(&run.display().to_string()));
+        let flags: Vec<String> = self.flags.iter().map(|flag| quoted(flag)).collect();
+        format!("tagwalk train {dataset} --out {run} {} && tagwalk evaluate {run}", flags.join(" "))
+    }
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=^:+%@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}

@@ -1,0 +1,194 @@
+//! The folder of a grid, which any number of processes may share, on other machines too:
+//!
+//! | file | what |
+//! |---|---|
+//! | `rows/HASH.csv` | a finished run's row: written last, so a run is finished where it is there and whole |
+//! | `rows/HASH.tags.csv` | its row a tag |
+//! | `rows/HASH.scores.npy`, `HASH.songs.npy` | its test songs' probabilities and numbers, for intervals over songs |
+//! | `runs/HASH/` | a run that is not finished: the folder of `tagwalk train` |
+//! | `runs/HASH.lock` | held by the process that works on it |
+//! | `runs.csv`, `tags.csv` | all rows, collected: they stand for the rows where those are gone |
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::row::{self, Finished, Row, TagRow};
+use crate::error::{Error, Result};
+use crate::format::npy::{self, Array};
+use crate::format::{atomic, npy::Element};
+
+/// All rows in one file each.
+pub const RUNS: &str = "runs.csv";
+pub const TAGS: &str = "tags.csv";
+
+/// See the module's page.
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// What is known of a run.
+#[derive(Debug)]
+pub enum Found {
+    Nothing,
+    /// There is a row, but it cannot be trusted.
+    Broken(String),
+    Finished(Box<Finished>),
+}
+
+/// The right to work on a run, for as long as it is held.
+pub struct Claim {
+    lock: File,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
+}
+
+/// A run's probabilities on its test songs.
+pub struct Scores {
+    /// `[song, tag]`
+    pub scores: Vec<f32>,
+    /// The songs' numbers in the dataset.
+    pub songs: Vec<u32>,
+}
+
+impl Store {
+    /// The grid's folder, made where it is not there.
+    pub fn create(folder: &Path) -> Result<Store> {
+        for name in ["rows", "runs"] {
+            let path = folder.join(name);
+            fs::create_dir_all(&path).map_err(|e| Error::io(&path, "cannot make this folder", e))?;
+        }
+        Ok(Store { folder: folder.to_path_buf() })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a run is trained.
+    pub fn run(&self, hash: &str) -> PathBuf {
+        self.folder.join("runs").join(hash)
+    }
+
+    fn row_file(&self, hash: &str, ending: &str) -> PathBuf {
+        self.folder.join("rows").join(format!("{hash}.{ending}"))
+    }
+
+    /// The right to work on a run; `None` where another process has it.
+    pub fn claim(&self, hash: &str) -> Result<Option<Claim>> {
+        let path = self.folder.join("runs").join(format!("{hash}.lock"));
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let lock = opened.map_err(|e| Error::io(&path, "cannot write in this folder", e))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Claim { lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => {
+                Err(Error::io(&path, "cannot be locked", e).help("Take a folder on a disk that knows file locks."))
+            }
+        }
+    }
+
+    /// A run's row, if it has one.
+    pub fn find(&self, hash: &str) -> Found {
+        let path = self.row_file(hash, "csv");
+        match self.read(hash, &path) {
+            Ok(None) => Found::Nothing,
+            Ok(Some(finished)) => Found::Finished(Box::new(finished)),
+            Err(what) => Found::Broken(format!("{}: {what}", path.display())),
+        }
+    }
+
+    fn read(&self, hash: &str, path: &Path) -> std::result::Result<Option<Finished>, String> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = |path: &Path| fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()));
+        let mut rows: Vec<Row> = row::read(&bytes(path)?)?;
+        let tags: Vec<TagRow> = row::read(&bytes(&self.row_file(hash, "tags.csv"))?)?;
+        let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
+            return Err("is not one row".into());
+        };
+        if row.hash != hash {
+            return Err(format!("is the row of {}", row.hash));
+        }
+        let finished = Finished { row, tags };
+        finished.check()?;
+        Ok(Some(finished))
+    }
+
+    /// Keeps a finished run: its row comes last.
+    pub fn keep(&self, finished: &Finished, scores: &Scores) -> Result<()> {
+        let hash = &finished.row.hash;
+        let shape = [scores.songs.len(), finished.row.tags];
+        self.array(&self.row_file(hash, "scores.npy"), &shape, &scores.scores)?;
+        self.array(&self.row_file(hash, "songs.npy"), &shape[..1], &scores.songs)?;
+        atomic::write_among(&self.row_file(hash, "tags.csv"), &row::write(&finished.tags))?;
+        atomic::write_among(&self.row_file(hash, "csv"), &row::write(std::slice::from_ref(&finished.row)))
+    }
+
+    /// An array, written beside its place under a name that no other process takes.
+    fn array<T: Element>(&self, path: &Path, shape: &[usize], values: &[T]) -> Result<()> {
+        let aside = self.folder.join("rows").join(format!(".{}", atomic::own_name()));
+        npy::write(&aside, shape, values)?;
+        fs::rename(&aside, path).map_err(|e| Error::io(path, "cannot rename into place", e))
+    }
+
+    /// The scores of a finished run; `None` where they were not kept or do not fit.
+    pub fn scores(&self, finished: &Finished) -> Option<Scores> {
+        let row = &finished.row;
+        let scores = Array::<f32>::open(&self.row_file(&row.hash, "scores.npy")).ok()?;
+        let songs = Array::<u32>::open(&self.row_file(&row.hash, "songs.npy")).ok()?;
+        let fits = scores.shape() == [row.test_songs, row.tags] && songs.shape() == [row.test_songs];
+        (fits && scores.iter().all(|s| s.is_finite())).then(|| Scores { scores: scores.to_vec(), songs: songs.to_vec() })
+    }
+
+    /// The finished runs of [`RUNS`] and [`TAGS`], by hash; with what is wrong with others in them.
+    pub fn collected(&self) -> (BTreeMap<String, Finished>, Vec<String>) {
+        let (mut all, mut wrong) = (BTreeMap::new(), Vec::new());
+        let path = self.folder.join(RUNS);
+        let read = || -> std::result::Result<(Vec<Row>, Vec<TagRow>), String> {
+            let bytes = |name: &str| fs::read(self.folder.join(name)).map_err(|e| format!("{name}: {e}"));
+            Ok((row::read(&bytes(RUNS)?)?, row::read(&bytes(TAGS)?)?))
+        };
+        if !path.exists() {
+            return (all, wrong);
+        }
+        let (rows, tags) = match read() {
+            Ok(read) => read,
+            Err(what) => return (all, vec![format!("{}: {what}", path.display())]),
+        };
+        let mut by_run: BTreeMap<String, Vec<TagRow>> = BTreeMap::new();
+        tags.into_iter().for_each(|tag| by_run.entry(tag.hash.clone()).or_default().push(tag));
+        for row in rows {
+            let hash = row.hash.clone();
+            let finished = Finished { tags: by_run.remove(&hash).unwrap_or_default(), row };
+            match finished.check() {
+                Ok(()) => drop(all.insert(hash, finished)),
+                Err(what) => wrong.push(format!("{}, row {hash}: {what}", path.display())),
+            }
+        }
+        (all, wrong)
+    }
+
+    /// Writes [`RUNS`] and [`TAGS`].
+    pub fn collect(&self, finished: &[&Finished]) -> Result<()> {
+        let rows: Vec<&Row> = finished.iter().map(|f| &f.row).collect();
+        let tags: Vec<&TagRow> = finished.iter().flat_map(|f| &f.tags).collect();
+        atomic::write_among(&self.folder.join(TAGS), &row::write(&tags))?;
+        atomic::write_among(&self.folder.join(RUNS), &row::write(&rows))
+    }
+
+    /// Removes a run's training folder.
+    pub fn clear(&self, hash: &str) -> Result<()> {
+        let folder = self.run(hash);
+        match fs::remove_dir_all(&folder) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(Error::io(&folder, "cannot remove", e)),
+        }
+    }
+}

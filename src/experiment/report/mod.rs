@@ -1,0 +1,176 @@
+//! What a grid comes to: tables, figures and one page.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`results`] | rows to means, gains and intervals; ranges chosen on validation |
+//! | [`figures`] | the paper's figures as numbers and pictures |
+//! | [`paper`] | what the paper prints |
+//! | `page` | the report as one page |
+
+pub mod figures;
+mod page;
+pub mod paper;
+pub mod results;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::experiment::grid::{Finished, Spec, Store, row};
+use crate::format::atomic;
+use results::{Line, Measure, Results};
+
+/// The page's name.
+pub const PAGE: &str = "report.html";
+
+/// What a report says of itself.
+pub struct About {
+    pub title: String,
+    pub dataset_line: String,
+    /// What a reader must know before believing a number.
+    pub notes: Vec<String>,
+    /// The exact command.
+    pub command: String,
+    /// Device, versions, configuration.
+    pub facts: Vec<(String, String)>,
+    pub min_positives: usize,
+    pub level: f64,
+    /// Tags of each category.
+    pub categories: Vec<(String, Vec<String>)>,
+}
+
+/// Writes the report of `results` into the grid's folder: the page, `figures/*.svg`, `data/*.csv`, and the
+/// collected rows. Gives the page's path.
+pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, about: &About) -> Result<PathBuf> {
+    let categories = figures::categorised(results, spec, dataset, &about.categories);
+    let all = [
+        figures::long_tail(dataset),
+        figures::distance(dataset),
+        figures::search_range(results, spec, &[Measure::AnnotationMap], 3, "annotation"),
+        figures::search_range(results, spec, &[Measure::RetrievalMap, Measure::RocAuc], 4, "retrieval"),
+        figures::popularity(results, spec),
+        figures::categories(results, &categories),
+    ];
+    // Rows of other grids in the same folder stay.
+    let mut kept = store.collected().0;
+    kept.extend(results.runs.iter().map(|(hash, run)| (hash.clone(), run.finished.clone())));
+    let mut finished: Vec<&Finished> = kept.values().collect();
+    let key = |f: &Finished| (f.row.seed, f.row.tags, f.row.arm.clone(), f.row.range.map(f64::to_bits), f.row.hash.clone());
+    finished.sort_by_key(|f| key(f));
+    store.collect(&finished)?;
+    let folder = store.folder();
+    let place = |name: &str| -> Result<PathBuf> {
+        let path = folder.join(name);
+        fs::create_dir_all(&path).map_err(|e| Error::io(&path, "cannot make this folder", e))?;
+        Ok(path)
+    };
+    let (pictures, data) = (place("figures")?, place("data")?);
+    for figure in &all {
+        let several = figure.pictures.len() > 1;
+        for (i, picture) in figure.pictures.iter().enumerate() {
+            let name = if several { format!("{}-{}.svg", figure.id, i + 1) } else { format!("{}.svg", figure.id) };
+            atomic::write_among(&pictures.join(name), picture.as_bytes())?;
+        }
+        atomic::write_among(&data.join(format!("{}.csv", figure.id)), &figure.csv)?;
+    }
+    atomic::write_among(&data.join("tags.csv"), &figures::tags(results, spec))?;
+    atomic::write_among(&data.join("arms.csv"), &row::write(&arms(results)))?;
+    let page = page::page(results, spec, &all, &categories, about);
+    let path = folder.join(PAGE);
+    atomic::write_among(&path, page.as_bytes())?;
+    Ok(path)
+}
+
+/// A figure of an arm, as `data/arms.csv` has it: everything that the tables print, and the intervals of
+/// relative gains beside.
+#[derive(Debug, Serialize, serde::Deserialize)]
+pub struct ArmRow {
+    pub tags: usize,
+    pub arm: String,
+    pub range: Option<f64>,
+    pub seeds: usize,
+    pub measure: String,
+    pub test: Option<f64>,
+    pub validation: Option<f64>,
+    pub difference: Option<f64>,
+    pub relative: Option<f64>,
+    pub seeds_low: Option<f64>,
+    pub seeds_high: Option<f64>,
+    pub seeds_p: Option<f64>,
+    pub songs_low: Option<f64>,
+    pub songs_high: Option<f64>,
+    pub groups_low: Option<f64>,
+    pub groups_high: Option<f64>,
+    pub tags_low: Option<f64>,
+    pub tags_high: Option<f64>,
+    pub relative_groups_low: Option<f64>,
+    pub relative_groups_high: Option<f64>,
+}
+
+/// All lines of all panels, a row a figure.
+pub fn arms(results: &Results) -> Vec<ArmRow> {
+    let mut rows = Vec::new();
+    for panel in &results.panels {
+        let ranges = panel.scans.iter().flatten().filter(|line| line.range != Some(0.0));
+        for line in panel.lines.iter().chain(ranges) {
+            rows.extend(Measure::ALL.map(|m| arm_row(panel.tags, line, m)));
+        }
+    }
+    rows
+}
+
+fn arm_row(tags: usize, line: &Line, m: Measure) -> ArmRow {
+    let compared = line.compared.as_ref();
+    let seeds = compared.and_then(|c| m.of(&c.over_seeds));
+    let [songs, groups, by_tags] = [
+        compared.and_then(|c| m.of(&c.by_songs)),
+        compared.and_then(|c| m.of(&c.by_groups)),
+        compared.and_then(|c| m.of(&c.by_tags)),
+    ];
+    ArmRow {
+        tags,
+        arm: line.name.clone(),
+        range: line.range,
+        seeds: line.runs.len(),
+        measure: m.name().into(),
+        test: m.of(&line.mean),
+        validation: m.of(&line.valid),
+        difference: compared.and_then(|c| m.of(&c.difference)),
+        relative: compared.and_then(|c| m.of(&c.relative)),
+        seeds_low: seeds.map(|s| s.low),
+        seeds_high: seeds.map(|s| s.high),
+        seeds_p: seeds.and_then(|s| s.p),
+        songs_low: songs.map(|g| g.difference.low),
+        songs_high: songs.map(|g| g.difference.high),
+        groups_low: groups.map(|g| g.difference.low),
+        groups_high: groups.map(|g| g.difference.high),
+        tags_low: by_tags.map(|g| g.difference.low),
+        tags_high: by_tags.map(|g| g.difference.high),
+        relative_groups_low: groups.map(|g| g.relative.low),
+        relative_groups_high: groups.map(|g| g.relative.high),
+    }
+}
+
+/// Categories of tags from a table `tag<TAB>category`, a header or not; in the order of their first tags.
+pub fn read_categories(path: &Path) -> Result<Vec<(String, Vec<String>)>> {
+    let mut rows = crate::import::table::Rows::open(path)?;
+    let first: Vec<String> = rows.first().iter().map(|cell| cell.trim().to_lowercase()).collect();
+    if first.len() != 2 {
+        return Err(rows.wrong("a table of categories has two columns: tag and category"));
+    }
+    if first == ["tag", "category"] {
+        rows.skip_header();
+    }
+    let mut all: Vec<(String, Vec<String>)> = Vec::new();
+    while let Some(row) = rows.row()? {
+        let (tag, category) = (row[0].trim().to_string(), row[1].trim().to_string());
+        match all.iter_mut().find(|(name, _)| *name == category) {
+            Some((_, tags)) => tags.push(tag),
+            None => all.push((category, vec![tag])),
+        }
+    }
+    Ok(all)
+}
