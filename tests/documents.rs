@@ -35,7 +35,9 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn every_command_line_parses() {
     let mut count = 0;
-    for document in ["README.md", "ARCHITECTURE.md", "benches/README.md", "docs/datasets.md", "docs/propagation.md"] {
+    for document in
+        ["README.md", "ARCHITECTURE.md", "benches/README.md", "docs/datasets.md", "docs/propagation.md", "docs/worlds.md"]
+    {
         let text = text(document);
         let inline = text.split('`').skip(1).step_by(2).filter(|code| code.starts_with("tagwalk ") && !code.contains('\n'));
         let blocks =
@@ -59,7 +61,7 @@ fn every_command_line_parses() {
 #[test]
 fn every_file_named_is_there() {
     let mut count = 0;
-    for document in ["README.md", "ARCHITECTURE.md", "benches/README.md", "CHANGELOG.md", "docs/datasets.md"] {
+    for document in ["README.md", "ARCHITECTURE.md", "benches/README.md", "CHANGELOG.md", "docs/datasets.md", "docs/worlds.md"] {
         let folder = root().join(document).parent().unwrap().to_path_buf();
         let text = text(document);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| folder.join(link));

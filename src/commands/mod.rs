@@ -1,6 +1,8 @@
 //! One file a command: read flags, call the library, print. `mod.rs` has the table of commands and
 //! what they share.
 
+#[cfg(feature = "baselines")]
+pub mod baseline;
 pub mod batches;
 pub mod bench;
 pub mod check;
@@ -16,7 +18,10 @@ pub mod plan;
 pub mod prepare;
 pub mod print;
 pub mod propagation;
+pub mod recovery;
 pub mod report;
+#[cfg(feature = "import")]
+pub mod synth;
 #[cfg(feature = "import")]
 pub mod tag;
 pub mod train;
@@ -42,9 +47,14 @@ pub enum Command {
     Demo(demo::Args),
     #[cfg(feature = "import")]
     Prepare(prepare::Args),
+    #[cfg(feature = "import")]
+    Synth(synth::Args),
     Info(info::Args),
     Verify(verify::Args),
     Walk(walk::Args),
+    Recovery(recovery::Args),
+    #[cfg(feature = "baselines")]
+    Baseline(baseline::Args),
     Explain(explain::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
@@ -74,9 +84,14 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Demo(args) => demo::run(args),
         #[cfg(feature = "import")]
         Command::Prepare(args) => prepare::run(args),
+        #[cfg(feature = "import")]
+        Command::Synth(args) => synth::run(args),
         Command::Info(args) => info::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Walk(args) => walk::run(args),
+        Command::Recovery(args) => recovery::run(args),
+        #[cfg(feature = "baselines")]
+        Command::Baseline(args) => baseline::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(args),

@@ -11,9 +11,12 @@
 //! | `groups.npy` u32 `[songs]` + `groups.names`, `groups.offsets.npy` | artist, album or other group; u32::MAX: none |
 //! | `playlists.offsets.npy` u64, `playlists.songs.npy` u32 | songs of each playlist, in order |
 //! | `memberships.offsets.npy` u64, `memberships.playlists.npy` u32 | playlists of each song, ascending, each once |
+//!
+//! A made-up dataset has the truth about its tags beside it: [`truth`].
 
 pub mod manifest;
 mod open;
+pub mod truth;
 mod verify;
 pub mod write;
 
@@ -22,6 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::format::npy::{Array, Bytes};
 pub use manifest::Manifest;
+pub use truth::Truth;
 pub use verify::{Checked, verify};
 
 /// Every file of a dataset but the manifest and the shards of audio.

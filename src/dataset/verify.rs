@@ -17,13 +17,17 @@ pub struct Checked {
     pub fault: Option<String>,
 }
 
-/// Compares size and SHA-256 of every file with the manifest's, and says which files the
-/// manifest does not know. Fails only where there is no manifest to compare with.
+/// Compares size and SHA-256 of every file, a made-up dataset's truth included, with the manifest's, and says
+/// which files the manifest does not know. Fails only where there is no manifest to compare with.
 pub fn verify(folder: &Path) -> Result<Vec<Checked>> {
     let (manifest, _) = Manifest::read(folder)?;
+    let mut files = manifest.files.clone();
+    let beside = super::truth::listed(&manifest.options);
+    let truth: Vec<String> = beside.iter().map(|(file, _)| file.clone()).collect();
+    files.extend(beside);
     let check = |(file, listed): (&String, &super::manifest::Entry)| {
         // A name from a damaged manifest must not lead out of the folder.
-        let known = super::FILES.contains(&file.as_str()) || super::is_shard(file);
+        let known = super::FILES.contains(&file.as_str()) || super::is_shard(file) || truth.contains(file);
         let fault = match known.then(|| entry(&folder.join(file))) {
             None => Some("is no file of a dataset".into()),
             Some(Err(error)) => Some(error.what),
@@ -35,7 +39,7 @@ pub fn verify(folder: &Path) -> Result<Vec<Checked>> {
         };
         Checked { file: file.clone(), bytes: listed.bytes, fault }
     };
-    let mut all: Vec<Checked> = manifest.files.par_iter().map(check).collect();
+    let mut all: Vec<Checked> = files.par_iter().map(check).collect();
     for file in super::FILES.iter().filter(|f| !manifest.files.contains_key(**f)) {
         all.push(Checked { file: file.to_string(), bytes: 0, fault: Some("is missing from the manifest".into()) });
     }

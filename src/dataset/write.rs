@@ -49,16 +49,30 @@ pub fn clear(folder: &Path) -> Result<()> {
     let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
     let entries = entries.map_err(|e| Error::io(folder, "cannot read", e))?;
     let mut names: Vec<String> = entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.retain(|name| {
-        let whole = name.strip_suffix(".part").unwrap_or(name);
-        whole == manifest::FILE || super::FILES.contains(&whole) || super::is_shard(whole)
-    });
+    names.retain(|name| is_a_file(name));
     names.sort_by_key(|name| name != manifest::FILE);
     for name in names {
         let path = folder.join(name);
         fs::remove_file(&path).map_err(|e| Error::io(&path, "cannot delete", e))?;
     }
     Ok(())
+}
+
+/// Whether a name is that of a dataset's file, whole or half-written.
+pub fn is_a_file(name: &str) -> bool {
+    let whole = name.strip_suffix(".part").unwrap_or(name);
+    whole == manifest::FILE || super::FILES.contains(&whole) || super::is_shard(whole)
+}
+
+/// Tag bits `[songs, width]` from the tags of each song.
+pub(super) fn bits(tags: &[Vec<u32>], width: usize) -> Vec<u8> {
+    let mut bits = vec![0u8; tags.len() * width];
+    for (song, tags) in tags.iter().enumerate() {
+        for &tag in tags {
+            bits[song * width + tag as usize / 8] |= 1 << (tag % 8);
+        }
+    }
+    bits
 }
 
 /// Where a song's audio lies.
@@ -147,12 +161,8 @@ impl Writer {
         npy::write(&path("audio.npy"), &[songs, 3], &audio)?;
 
         let width = contents.vocabulary.len().div_ceil(8);
-        let mut bits = vec![0u8; songs * width];
-        for (song, tags) in contents.tags.iter().enumerate() {
-            for &tag in tags {
-                bits[song * width + tag as usize / 8] |= 1 << (tag % 8);
-            }
-        }
+        let mut bits = bits(&contents.tags, width);
+        bits.resize(songs * width, 0);
         npy::write(&path("tags.npy"), &[songs, width], &bits)?;
 
         let mut splits: Vec<u8> = contents.splits.iter().map(|s| *s as u8).collect();

@@ -2,12 +2,27 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `audio` | statistics of songs' sound, and the songs nearest by them |
 //! | [`arms`] | the arms by name: what each does with tags and playlists |
+//! | `floor` | linear models on them, trained on the labels that a network would be |
+//! | [`groups`] | the mean tags of a song's group as a predictor |
+//! | [`linear`] | logistic regression, the floor |
+//! | [`recovery`] | missing tags that propagation recovers and wrong ones it adds, exactly |
 //! | [`trial`] | one arm trained and scored |
+//! | `world` | made-up songs, tags and playlists of which the truth is known |
 //! | [`comparison`] | arms side by side: figures, differences, intervals |
 
 pub mod arms;
+#[cfg(feature = "baselines")]
+pub mod audio;
 pub mod comparison;
+#[cfg(feature = "baselines")]
+pub mod floor;
+pub mod groups;
+pub mod linear;
+pub mod recovery;
 pub mod trial;
+#[cfg(feature = "import")]
+pub mod world;
 
 pub use arms::Arm;
