@@ -49,7 +49,7 @@ fn the_same_choices_give_the_same_plan() {
     }
     all.sort();
     all.dedup();
-    assert_eq!(all.len(), 8, "different choices give different plans");
+    assert_eq!(all.len(), 16, "different choices give different plans");
 }
 
 /// Lee et al.'s network, 2 a multiply-add, convolutions and dense layer: 3.456 GFLOP forward a clip,

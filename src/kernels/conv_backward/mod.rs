@@ -29,7 +29,8 @@ use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits}
 /// `below_partials [tile, 2, cin]`: Σ dy' and Σ dy'·(p' − mean')·r' of each tile;
 /// source FirstLayer: `below_partials [tile, taps' + 1, cin]`: Σ patch_k·dy' for each tap k, then
 /// Σ dy', where dy' = da·[scale'·(z' − mean') + beta' > 0];
-/// `weight_partials`: scratch, the parts of dw that are joined in a fixed order.
+/// `weight_partials`: scratch, the parts of dw that are joined in a fixed order; what the GPU's register families make
+/// beforehand, scratch too.
 #[derive(Clone, Debug)]
 pub struct ConvBackward {
     pub conv: Conv,
