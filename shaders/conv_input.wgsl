@@ -46,7 +46,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let scale = norm[quad];
-    let shift = norm[FOURS + quad];
+    let beta = norm[FOURS + quad];
+    let mean = norm[2u * FOURS + quad];
     var first: array<vec4<f32>, FIRST_TAPS>;
     if SOURCE == 1u {
         for (var k = 0u; k < FIRST_TAPS; k++) {
@@ -66,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                     z += sample(clip, j * i32(FIRST_STRIDE) + i32(k) - i32(FIRST_PAD)) * first[k];
                 }
             }
-            value = max(scale * z + shift, vec4(0.0));
+            value = max(scale * (z - mean) + beta, vec4(0.0));
         }
         activations[(clip * HELD + begin + r) * FOURS + quad] = value;
     }

@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let scale = norm[quad];
-    let shift = norm[FOURS + quad];
+    let beta = norm[FOURS + quad];
     let mean = norm[2u * FOURS + quad];
     let inverse = norm[3u * FOURS + quad];
     var totals: array<vec4<f32>, SUMS>;
@@ -91,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 if SOURCE == 2u {
                     let at = SOURCE_AT + (clip * INPUT + u32(j)) * CIN + 4u * quad;
                     let z = bitcast<vec4<f32>>(vec4(source[at], source[at + 1u], source[at + 2u], source[at + 3u]));
-                    let gradient = select(vec4(0.0), da[r], scale * z + shift > vec4(0.0));
+                    let gradient = select(vec4(0.0), da[r], scale * (z - mean) + beta > vec4(0.0));
                     below_dy[BELOW_DY_AT / 4u + (clip * INPUT + u32(j)) * FOURS + quad] = gradient;
                     totals[0] += gradient;
                     totals[SUMS - 1u] += gradient * ((z - mean) * inverse);
@@ -102,7 +102,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                         samples[k] = sample(clip, j * i32(FIRST_STRIDE) + i32(k) - i32(FIRST_PAD));
                         z += samples[k] * first_weights[k * FOURS + quad];
                     }
-                    let gradient = select(vec4(0.0), da[r], scale * z + shift > vec4(0.0));
+                    let gradient = select(vec4(0.0), da[r], scale * (z - mean) + beta > vec4(0.0));
                     for (var k = 0u; k < FIRST_TAPS; k++) {
                         totals[min(k, SUMS - 1u)] += gradient * samples[k];
                     }
