@@ -2,6 +2,7 @@
 //! full disk, a second run, a torn log, and checkpoints that somebody damaged on purpose.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -141,6 +142,7 @@ fn writer_process() {
             println!("ERROR {error}");
             return;
         }
+        println!("\nwritten");
     }
 }
 
@@ -159,8 +161,12 @@ fn killed_while_writing_leaves_a_whole_checkpoint() {
     let mut torn = 0;
     checkpoint(network.clone(), 0).write(&path).unwrap();
     for round in 0..12 {
-        let mut child = writer(folder.path()).stdout(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(60 + 7 * round));
+        let mut child = writer(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+        // However slow the machine is: after some whole writes, then anywhere in the next ones.
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let whole = 1 + round as usize % 4;
+        assert_eq!(lines.by_ref().filter(|line| line == "written").take(whole).count(), whole);
+        std::thread::sleep(Duration::from_millis(7 * round));
         child.kill().unwrap();
         child.wait().unwrap();
         torn += usize::from(fs::read_dir(folder.path()).unwrap().count() > 1);
