@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tagwalk::batch::{self, Batch, Inputs};
-use tagwalk::dataset::Dataset;
+use tagwalk::dataset::{Dataset, View};
 use tagwalk::device::select::{DeviceKind, Selection};
 use tagwalk::device::{Device, Program, cpu, gpu};
 use tagwalk::kernels::{Choice, Family, products::Isa};
@@ -137,7 +137,7 @@ fn a_session_between_two_epochs() {
     let settings = Settings { batch: BATCH, mean: true, lambda: 1.0, unbiased_variance: false, choice };
     // An epoch of 36 songs, 20 times each, in fours.
     let schedule = Schedule { rule: Rule::Plateau, rate: 0.01, momentum: 0.9, epochs: 1, steps: 0 };
-    let train = Options { schedule, propagation: playlists::Options::default(), clips_per_song: 20 };
+    let train = Options { schedule, propagation: playlists::Options::default(), clips_per_song: 20, view: View::default() };
     let config = options::config(&dataset, &Device::Cpu, network, settings, 1, train);
     let cadence = Cadence { every: Duration::from_secs(3600), steps: 0, keep: false };
     let mut session = Session::begin(&folder.path().join("run"), config, &dataset, &Device::Cpu, 2, cadence).unwrap();

@@ -47,6 +47,7 @@ fn config() -> Config {
             schedule: Schedule { rule: Rule::Plateau, rate: 0.01, momentum: 0.9, epochs: 3, steps: 0 },
             propagation: Default::default(),
             clips_per_song: 10,
+            view: Default::default(),
         },
     }
 }

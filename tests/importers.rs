@@ -4,18 +4,17 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use tagwalk::dataset::{Dataset, Split};
-use tagwalk::import::audio;
 use tagwalk::import::playlists::Reading;
 use tagwalk::import::prepare::{self, Made, Msd, Options, Others, PaperFiles, Report, SplitBy};
 use tagwalk::import::splits::{self, Numbers};
 use tagwalk::import::tags::Tags;
 
 mod common;
-use common::million_songs::{Files, fixture, million_songs, song, track};
+use common::million_songs::{Files, fixture, million_songs, track};
 
 #[track_caller]
 fn made(options: &Options) -> (Report, Dataset) {
@@ -224,7 +223,7 @@ fn the_database_holds_what_sqlite_says() {
     }
     // Nothing was written, and nothing beside it.
     assert!(fs::read(&path).unwrap() == fs::read(fixture("lastfm_tags.db")).unwrap());
-    assert_eq!(fs::read_dir(files.0.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(files.path()).unwrap().count(), 1);
 }
 
 #[test]
@@ -492,5 +491,5 @@ fn published_splits() {
         let error = splits::read(&files.write(name, text)).unwrap_err().to_string();
         assert!(error.to_lowercase().contains(words), "{error}");
     }
-    assert!(splits::read(files.0.path()).unwrap_err().to_string().contains("is a folder"));
+    assert!(splits::read(files.path()).unwrap_err().to_string().contains("is a folder"));
 }

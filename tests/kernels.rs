@@ -118,10 +118,10 @@ fn on_vulkan_in_mixed_precision() {
 
 #[test]
 fn on_vulkan_with_register_shaders() {
-    on_vulkan(Family::Registers);
+    on_vulkan(Choice::gpu(Family::Registers));
 }
 
 #[test]
 fn on_vulkan_with_winograd_shaders() {
-    on_vulkan(Family::Winograd);
+    on_vulkan(Choice::gpu(Family::Winograd));
 }

@@ -3,7 +3,7 @@
 
 use rand::RngExt;
 use tagwalk::dataset::write::Contents;
-use tagwalk::dataset::{Dataset, Split};
+use tagwalk::dataset::{Dataset, Split, View};
 use tagwalk::device::Device;
 use tagwalk::evaluate::score::Scorer;
 use tagwalk::kernels::products::Isa;
@@ -36,7 +36,7 @@ fn settings(mean: bool, lambda: f32, unbiased_variance: bool) -> Settings {
 
 fn config(dataset: &Dataset, settings: Settings) -> Config {
     let schedule = Schedule { rule: Rule::Plateau, rate: 0.05, momentum: 0.9, epochs: 0, steps: 0 };
-    let train = Options { schedule, propagation: playlists::Options::default(), clips_per_song: 10 };
+    let train = Options { schedule, propagation: playlists::Options::default(), clips_per_song: 10, view: View::default() };
     options::config(dataset, &Device::Cpu, network(), settings, 3, train)
 }
 

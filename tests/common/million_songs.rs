@@ -18,6 +18,10 @@ impl Files {
         Files(tempfile::tempdir().unwrap())
     }
 
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     pub fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
