@@ -72,7 +72,7 @@ fn the_released_network_on_an_adapter_and_on_the_cpu() {
     let adapter = gpu::adapters::list().into_iter().min_by_key(|a| a.kind).expect("a Vulkan adapter, software or not");
     let selection = select::Selection { device: select::DeviceKind::Gpu, adapter: Some(adapter.index.to_string()) };
     let cpu = step(&network, &table, Choice::native(Isa::detect()), &Device::Cpu);
-    let gpu = step(&network, &table, Choice::gpu(Family::Tiled), &Device::Gpu(gpu::open(&selection).unwrap()));
+    let gpu = step(&network, &table, Choice::gpu(Family::Tiled), &Device::Gpu(Box::new(gpu::open(&selection).unwrap())));
 
     let mut beyond = Vec::new();
     let mut judge = |what: &str, error: f64, bound: f64| {

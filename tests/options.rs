@@ -207,11 +207,11 @@ fn hops_are_the_recursion() {
             let rows = row(&labels, song, 0);
             let mass = y[song][SONGS];
             assert!((f64::from(rows.row.propagated) - mass).abs() < 1e-6, "{song}: {} {mass}", rows.row.propagated);
-            for tag in 0..SONGS {
-                assert!((f64::from(rows.labels[tag]) - y[song][tag] / mass).abs() < 1e-6, "{song} {tag}");
+            for (tag, &of_tag) in y[song][..SONGS].iter().enumerate() {
+                assert!((f64::from(rows.labels[tag]) - of_tag / mass).abs() < 1e-6, "{song} {tag}");
                 assert_eq!(rows.labels[tag], rows.labels[SONGS + tag]);
                 let explained = explain(&labels, song, tag);
-                assert!((explained.chance - y[song][tag]).abs() < 1e-12 && (explained.lent - mass).abs() < 1e-12);
+                assert!((explained.chance - of_tag).abs() < 1e-12 && (explained.lent - mass).abs() < 1e-12);
             }
         }
     }
@@ -333,8 +333,9 @@ fn what_makes_no_sense_is_refused() {
         options.check().unwrap_err().to_string()
     };
     let group = |weight| vec![Context { from: Origin::Group, weight }];
+    type Change<'a> = &'a dyn Fn(&mut Options);
     #[rustfmt::skip]
-    let cases: [(&dyn Fn(&mut Options), &str); 13] = [
+    let cases: [(Change, &str); 13] = [
         (&|o| (o.mode, o.random_lenders) = (Mode::Expected, RandomLenders::Popularity), "--random-lenders: "),
         (&|o| (o.mode, o.hops) = (Mode::Hops, 0), "--hops: 0"),
         (&|o| (o.mode, o.alpha) = (Mode::Hops, 0.0), "--alpha: 0"),

@@ -26,7 +26,7 @@ fn from_the_papers_files_to_the_report() {
     let (printed, said) = succeeds(&command);
     assert!(printed.contains("report: ") && said.contains("preparing the paper's data"), "{said}");
     let dataset = Dataset::open(&out.join("dataset")).unwrap();
-    assert_eq!((dataset.sample_rate(), dataset.playlists().len() > 0), (22_050, true));
+    assert_eq!((dataset.sample_rate(), dataset.playlists().is_empty()), (22_050, false));
     let rows: Vec<Row> = row::read(&fs::read(out.join("runs.csv")).unwrap()).unwrap();
     // Two seeds of the baseline and of two ranges, the split as the paper has it: songs of playlists train.
     assert_eq!(rows.len(), 6);

@@ -13,7 +13,7 @@ use select::{DeviceKind, Selection};
 /// An open device.
 pub enum Device {
     Cpu,
-    Gpu(gpu::Gpu),
+    Gpu(Box<gpu::Gpu>),
 }
 
 /// Opens the device that a selection means: `auto` a real GPU, else the CPU. No driver is touched
@@ -24,7 +24,7 @@ pub fn open(selection: &Selection) -> Result<Device> {
     }
     match select::choose(&gpu::adapters::list(), selection)? {
         select::Chosen::Cpu => Ok(Device::Cpu),
-        select::Chosen::Gpu(_) => gpu::open(selection).map(Device::Gpu),
+        select::Chosen::Gpu(_) => gpu::open(selection).map(|gpu| Device::Gpu(Box::new(gpu))),
     }
 }
 

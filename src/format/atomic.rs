@@ -58,7 +58,7 @@ pub fn own_name() -> String {
     format!("{}-{:016x}.part", std::process::id(), number())
 }
 
-/// Like [`write`], where several processes, on other machines too, may write the same file at once: each
+/// Like [`write()`], where several processes, on other machines too, may write the same file at once: each
 /// has a part of its own, and the last to end stands.
 pub fn write_among(path: &Path, bytes: &[u8]) -> Result<()> {
     let part = path.with_file_name(own_name());

@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(names(Axis::linear("", 0.0, 1.0)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(names(Axis::linear("", 0.52, 0.61)), ["0.52", "0.54", "0.56", "0.58", "0.60"]);
         assert_eq!(names(Axis::linear("", -30.0, 95.0)), ["0", "50"]);
-        assert_eq!(names(Axis::linear("", 3.0, 3.0)).len(), 6);
+        assert_eq!(names(Axis::linear("", 3.0, 3.0)), ["2.6", "2.8", "3.0", "3.2", "3.4"]);
         assert_eq!(names(Axis::around("", [f64::NAN], false)).len(), 6);
     }
 

@@ -30,7 +30,7 @@ impl From<F16> for f32 {
         let size = match exponent {
             0 => fraction as f32 / 16_777_216.0,
             0x1f => f32::from_bits(0x7f80_0000 | fraction << 13),
-            _ => f32::from_bits(exponent + 112 << 23 | fraction << 13),
+            _ => f32::from_bits(((exponent + 112) << 23) | (fraction << 13)),
         };
         if x.0 >> 15 == 1 { -size } else { size }
     }

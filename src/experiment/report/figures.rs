@@ -307,7 +307,7 @@ fn by_tag(results: &Results, baseline: &Line, proposed: &Line) -> Vec<Both> {
             all.push(Both { tag: tag.tag.clone(), songs: tag.songs, seeds: values.len(), precision, auc });
         }
     }
-    all.sort_by(|a, b| b.songs.cmp(&a.songs));
+    all.sort_by_key(|tag| std::cmp::Reverse(tag.songs));
     all
 }
 

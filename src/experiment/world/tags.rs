@@ -40,8 +40,7 @@ fn candidates() -> Vec<Tag> {
         let end = all.len();
         for i in first..end {
             let (of, tag) = all[i].clone();
-            for next in of.last().map_or(0, |last| last + 1)..TRAITS.len() {
-                let t = &TRAITS[next];
+            for (next, t) in TRAITS.iter().enumerate().skip(of.last().map_or(0, |last| last + 1)) {
                 for (level, (name, _)) in t.levels.iter().enumerate() {
                     let category = if of.is_empty() || tag.category == t.category { t.category } else { "mixed" };
                     let name = if of.is_empty() { name.to_string() } else { format!("{} {name}", tag.name) };
@@ -81,7 +80,7 @@ pub fn choose(styles: &Styles, seed: u64, count: usize, tail: f64) -> Result<Vec
         left.sort_by(|a, b| off(a.1).total_cmp(&off(b.1)));
         chosen.push(left.remove(random.random_range(0..CHOICE.min(left.len()))));
     }
-    chosen.sort_by(|a, b| b.1.cmp(&a.1));
+    chosen.sort_by_key(|(_, songs)| std::cmp::Reverse(*songs));
     Ok(chosen.into_iter().map(|(tag, _)| tag).collect())
 }
 

@@ -59,7 +59,7 @@ impl Pairs {
         match self {
             Pairs::Tiles => Tiles::new(&case.conv, a, w).forward(),
             Pairs::Matrices => {
-                let [a, w] = [a, w].map(|v| half(v));
+                let [a, w] = [a, w].map(half);
                 convolution(shape(case), &a, &w, &vec![0.0; case.conv.cout])
             }
         }
