@@ -115,9 +115,9 @@ fn check(kernel: &dyn Kernel, dispatch: &Dispatch, limits: &Limits) {
                 }
                 let TypeInner::Array { base, .. } = module.types[variable.ty].inner else { panic!("{name}: {variable_name}") };
                 let scalar = module.types[base].inner.scalar().unwrap();
-                // Words of any sort may be read as u32 and bitcast; floats only where there are floats. What stands in for a
-                // result that a call has not is never touched, whatever it holds.
-                let stands_in = ["z", "p", "partials"].contains(&variable_name) && operand.name != variable_name;
+                // Words of any sort may be read as u32 and bitcast; floats only where there are floats. What stands in for an
+                // operand that a call has not is never touched, whatever it holds.
+                let stands_in = ["mask", "z", "p", "partials"].contains(&variable_name) && operand.name != variable_name;
                 let floats = scalar.kind == ScalarKind::Float && (operand.dtype == DType::F32 || stands_in);
                 let fits = scalar.kind == ScalarKind::Uint || floats;
                 assert!(fits && scalar.width == 4, "{name}: {variable_name} is {scalar:?}, {} {:?}", operand.name, operand.dtype);

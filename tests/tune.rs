@@ -130,8 +130,9 @@ fn a_sound_candidate_wins_and_passes_every_case() {
     let alone: &check::Alone = &|kernel, inputs| gpu::run_alone(&gpu, kernel, inputs);
     let rig = Rig { load: &|plan| gpu.load(plan), alone, software: gpu.is_software() };
     let problem = Problem { network: &network, batch: 2, budget: Duration::from_secs(600), candidates: &candidates };
-    let choice = tune(&rig, &problem, &mut |_| ()).unwrap();
-    assert_eq!(choice.tiles.get("conv_forward.tiled.LANES"), Some(&4), "{choice:?}");
+    let mut events = Vec::new();
+    let choice = tune(&rig, &problem, &mut |event| events.push(format!("{event:?}"))).unwrap();
+    assert_eq!(choice.tiles.get("conv_forward.tiled.LANES"), Some(&4), "{choice:?} {events:#?}");
     choice.check().unwrap();
     let subject = Subject { choice, alone };
     for kernel in ["pack_weights", "conv_forward", "conv_backward"] {

@@ -185,10 +185,23 @@ fn train_resume_and_evaluate_see_the_same() {
     succeeds(&["train", "--resume", "--out", text(&whole), "--device", "cpu"]);
     assert_eq!(log(&whole), before);
     fails(&["train", "--resume", "--out", text(&whole), "--split-by", "groups"], 2, &["--split-by"]);
+    let never = folder.path().join("never");
+    let ungrouped = folder.path().join("ungrouped");
+    let songs = Contents {
+        sample_rate: 8000,
+        names: vec!["a".into(), "b".into()],
+        vocabulary: vec!["x".into()],
+        tags: vec![vec![0]; 2],
+        splits: vec![Split::Train, Split::Test],
+        groups: vec![None; 2],
+        ..Contents::default()
+    };
+    songs.write(&ungrouped, &[vec![0; 8000], vec![0; 8000]]).unwrap();
     fails(
-        &[&["train", text(&data), "--out", "never"][..], &NETWORK, &["--split-by", "groups"]].concat(),
+        &[&["train", text(&ungrouped), "--out", text(&never)][..], &NETWORK, &["--split-by", "groups"]].concat(),
         2,
         &["groups: the dataset has none"],
     );
-    fails(&[&["train", text(&data), "--out", "never"][..], &NETWORK, &["--split-seed", "1"]].concat(), 2, &["--split-seed"]);
+    fails(&[&["train", text(&data), "--out", text(&never)][..], &NETWORK, &["--split-seed", "1"]].concat(), 2, &["--split-seed"]);
+    assert!(!never.exists());
 }

@@ -134,9 +134,9 @@ impl Maker {
         self.arm("", "walk, sum", what, |_| ()).with(&["--reduction", "sum"])
     }
 
-    /// What a game's or album's name alone would give.
+    /// What a game's or album's name lends.
     fn group_mean(&self) -> Arm {
-        let what = "the mean tags of the other songs of a group: what the name of an album or game alone gives";
+        let what = "trained on the mean tags of the other songs of a group in place of a playlist's";
         let arm = self.contexts("C9", "group mean", what, &[(Origin::Group, 1.0)]);
         let propagation = Options { mode: Mode::Expected, reading: Reading::Eq2, range: 1.0, ..arm.propagation };
         Arm { propagation, ..arm }

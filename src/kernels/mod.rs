@@ -123,7 +123,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Whether its shaders can store z, p and dy in 16 bits.
+    /// Whether it may be chosen for a GPU's mixed precision.
     pub fn has_mixed(&self) -> bool {
         !matches!(self, Family::Plain | Family::Registers | Family::Winograd)
     }

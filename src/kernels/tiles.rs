@@ -73,14 +73,15 @@ pub const ROOMS: [&str; 3] = ["conv_forward", "conv_weight_gradient", "conv_inpu
 /// unrolled over them takes drivers seconds.
 const SUMS: usize = 64;
 
+/// The same of the families without workgroup memory: a driver that keeps sums in memory anyway gains by more.
+const MORE_SUMS: usize = 128;
+
 /// Positions that a tile of `conv_forward` has at most where a window alone is longer than the tile
 /// that was chosen; windows that are longer still are left to the plain shader.
 pub const LARGEST_WINDOW: usize = 24;
 
 /// A loss scale at most: f16 ends at 65504, and a loss that is no mean has gradients of about 1.
 pub const LARGEST_LOSS_SCALE: u32 = 1 << 24;
-/// The same of the families without workgroup memory: a driver that keeps sums in memory anyway gains by more.
-const MORE_SUMS: usize = 128;
 
 /// What a thread of a register family owns, as a choice wants it. A shape may make it smaller, never larger.
 #[derive(Clone, Copy, Debug)]

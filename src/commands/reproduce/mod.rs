@@ -316,13 +316,17 @@ fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         return Err(Error::usage("--remove", format!("{remove} is not a share below 1")));
     }
     let sparse = remove > 0.0 || about.tagged < about.training;
-    let known = arms::all(remove);
+    let mut known = arms::fair(remove);
+    known.extend(arms::questions(remove));
+    let mut seen = std::collections::BTreeSet::new();
+    known.retain(|arm| seen.insert(arm.name.clone()));
+    let shown: Vec<String> = arms::all(remove).into_iter().map(|arm| arm.name).collect();
     let usual: &[&str] =
         if sparse { &[] } else { &["none", "walk", "walk --exclude-self", "expected --exclude-self", "random lenders"] };
     let arms: Vec<Arm> = if args.arms.is_empty() {
         known
             .iter()
-            .filter(|arm| usual.is_empty() || usual.contains(&&*arm.name))
+            .filter(|arm| shown.contains(&arm.name) && (usual.is_empty() || usual.contains(&&*arm.name)))
             .filter(|arm| remove > 0.0 || *arm.name != *"all tags")
             .cloned()
             .collect()

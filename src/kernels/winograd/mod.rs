@@ -28,7 +28,7 @@ pub const SIZE: &str = "OUTPUTS";
 /// The CPU's tile size that says what F(3,3)'s products are of in mixed precision: 1 of pairs of bf16, 0 of f32, made
 /// from what is stored in bf16.
 pub const PAIRS: &str = "PAIRS";
-/// Channels that a wide layer has at least, read and written.
+/// Channels that a wide layer has at least, read and written: on the CPU and on a GPU.
 pub const WIDE: usize = 64;
 /// Outputs of a tile.
 pub const OUTPUTS: usize = 3;

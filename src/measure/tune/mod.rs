@@ -129,7 +129,7 @@ impl Room<'_> {
         }
         faster.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (_, candidate) in faster.into_iter().take(FINALISTS) {
-            match self.proven(candidate, &mut untuned) {
+            match self.proven(candidate, first, &mut untuned) {
                 Ok(share) => {
                     watch(Event::Won { room, candidate, share });
                     return Ok(Some(candidate.clone()));
@@ -162,8 +162,9 @@ impl Room<'_> {
         if error <= bound { Ok(least) } else { Err(format!("computes something else: relative error {error:.1e}")) }
     }
 
-    /// The share of the untuned time that it takes in turn with it, where the reference agrees.
-    fn proven(&self, candidate: &Candidate, untuned: &mut Trial) -> std::result::Result<f64, String> {
+    /// The share of the untuned (the first candidate's) time that it takes in turn with it, where the reference agrees and a
+    /// whole step gains by it.
+    fn proven(&self, candidate: &Candidate, first: &Candidate, untuned: &mut Trial) -> std::result::Result<f64, String> {
         let subject = Subject { choice: candidate.put(self.room, self.before), alone: self.rig.alone };
         let report = check::large(&subject, self.kernel()).map_err(|e| e.what)?;
         if let Some(wrong) = report.failed.first() {
@@ -179,7 +180,7 @@ impl Room<'_> {
         }
         // Calls alone find their data in other places than in a step.
         let mut step = self.step(candidate.put(self.room, self.before)).map_err(|e| e.what)?;
-        let mut before = self.step(self.before.clone()).map_err(|e| e.what)?;
+        let mut before = self.step(first.put(self.room, self.before)).map_err(|e| e.what)?;
         let turns = step.in_turn(&mut before).map_err(|e| e.what)?;
         let least = [0, 1].map(|who| turns.iter().map(|turn| turn[who]).fold(f64::INFINITY, f64::min));
         if least[0] < least[1] { Ok(share) } else { Err("makes a whole step no faster".into()) }
