@@ -214,6 +214,22 @@ fn a_second_run_is_refused() {
     Run::resume::<Value>(folder.path()).unwrap();
 }
 
+/// Neither music nor a dataset gets a run's files among its own.
+#[test]
+fn a_folder_of_something_else_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("manifest.json"), "{}").unwrap();
+    let error = Run::create(folder.path(), &config()).err().unwrap().to_string();
+    assert!(error.contains("not empty (manifest.json)"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    // What a beginning that was killed leaves is a run's own.
+    fs::remove_file(folder.path().join("manifest.json")).unwrap();
+    for name in [files::LOCK, files::METRICS, ".hidden"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    Run::create(folder.path(), &config()).unwrap();
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,15 @@ use serde::de::DeserializeOwned;
 use super::{Checkpoint, Config, Log, Weights, files};
 use crate::error::{Error, Result};
 
+/// A file in the folder that no run writes, by name; hidden ones do not count, nor what is half-written.
+fn foreign(folder: &Path) -> Result<Option<String>> {
+    let own = [files::CONFIG, files::METRICS, files::BEST, files::LAST, files::LOCK, "step-"];
+    let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+    let entries = entries.map_err(|e| Error::io(folder, "cannot read", e))?;
+    let names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names.filter(|name| !name.starts_with('.') && !own.iter().any(|own| name.starts_with(own))).min())
+}
+
 /// A run's folder, held by this process until it is dropped.
 pub struct Run {
     folder: PathBuf,
@@ -19,9 +28,13 @@ pub struct Run {
 
 impl Run {
     /// Takes a folder for a new run, making it where it does not exist, and writes the
-    /// configuration. Fails where a run is there already, or where nothing can be written.
+    /// configuration. Fails where a run or anything else is there already, or where nothing can be written.
     pub fn create<T: Serialize>(folder: &Path, config: &Config<T>) -> Result<(Run, Log)> {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, "cannot make this folder", e))?;
+        if let Some(name) = foreign(folder)? {
+            return Err(Error::input(folder, format!("is not empty ({name}), and a run wants a folder of its own"))
+                .help("Name a new folder by --out."));
+        }
         let run = Run::lock(folder)?;
         for file in [files::CONFIG, files::LAST, files::BEST] {
             if folder.join(file).exists() {
