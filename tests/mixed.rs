@@ -423,7 +423,7 @@ fn a_run_keeps_its_precision() {
     let data = folder.path().join("data");
     misleading_dataset(&data, 24);
     let config = |flags: &[&str]| {
-        let run = folder.path().join(flags.join(""));
+        let run = folder.path().join(format!("run{}", flags.join("")));
         let train = ["train", text(&data), "--out", text(&run), "--device", "cpu", "--steps", "2", "--batch", "4"];
         let (_, said) = succeeds(&[&train[..], &NETWORK, flags].concat());
         let config = std::fs::read_to_string(run.join("config.json")).unwrap();
