@@ -167,7 +167,7 @@ impl DeviceFlags {
             (Family::Cooperative(_), Device::Gpu(gpu)) => Family::Cooperative(check::cooperative_size(gpu)?),
             _ => family,
         };
-        let choice = Choice::gpu(family).in_precision(precision);
+        let choice = Choice::of(family).in_precision(precision);
         // Named, products of pairs are taken even where others are faster.
         let pairs = !family.has(Precision::F32);
         Ok(if native && precision == Precision::Mixed { choice.with(winograd::PAIRS, pairs.into()) } else { choice })

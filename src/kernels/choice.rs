@@ -62,7 +62,8 @@ impl Choice {
         Choice::of(family)
     }
 
-    fn of(family: Family) -> Choice {
+    /// A family as it stands, in f32.
+    pub fn of(family: Family) -> Choice {
         Choice { family, tiles: BTreeMap::new(), rooms: BTreeMap::new(), precision: Precision::F32, loss_scale: None }
     }
 
