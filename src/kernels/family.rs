@@ -107,3 +107,24 @@ impl Choice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// A family that a run's configuration names is one that `--family` names by the same word.
+    #[test]
+    fn every_family_has_one_name() {
+        let names: BTreeSet<&str> = Family::ALL.iter().map(|family| family.name()).collect();
+        assert_eq!(names.len(), Family::ALL.len());
+        for family in Family::ALL {
+            let kept = serde_json::to_string(&family).unwrap();
+            assert!(kept.contains(&format!("\"{}\"", family.name())), "{kept}");
+        }
+        for isa in [Precision::F32, Precision::Mixed].into_iter().flat_map(Isa::available_in) {
+            assert!(Family::ALL.contains(&Family::Native(isa)), "{isa:?}");
+        }
+    }
+}
