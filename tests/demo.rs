@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use tagwalk::dataset::{Dataset, Split};
 use tagwalk::import::audio;
 use tagwalk::import::playlists::Reading;
-use tagwalk::import::prepare::{self, Made, SplitBy};
+use tagwalk::import::prepare::{self, Made, SplitFrom};
 use tagwalk::import::splits::Fractions;
 use tagwalk::import::table::{Rows, column};
 
@@ -43,7 +43,7 @@ fn the_counts_are_those_of_its_readme() {
         id_column: None,
         group_column: None,
         group_folder: true,
-        split: Some(SplitBy::Chance { fractions: Fractions([0.6, 0.1, 0.3]), seed: 0, grouped: false }),
+        split: Some(SplitFrom::Chance { fractions: Fractions([0.6, 0.1, 0.3]), seed: 0, grouped: false }),
         top: None,
         decode: audio::Options::default(),
         force: false,

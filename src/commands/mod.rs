@@ -17,6 +17,7 @@ pub mod plan;
 #[cfg(feature = "import")]
 pub mod prepare;
 pub mod print;
+pub mod progress;
 pub mod propagation;
 pub mod recovery;
 pub mod report;
