@@ -350,7 +350,7 @@ impl ViewFlags {
 impl TrainFlags {
     /// The dataset as the run sees it.
     pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
-        Dataset::open(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
+        super::dataset(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
             Some(BY_GROUPS) => e.place("--split-by groups"),
             _ => e,
         })

@@ -125,3 +125,31 @@ fn weights(path: &std::path::Path) -> Result<crate::run::Weights> {
     }
     crate::run::Weights::read(path)
 }
+
+/// Opens a dataset; says what to do where a folder of music was named instead.
+fn dataset(folder: &std::path::Path) -> Result<crate::dataset::Dataset> {
+    crate::dataset::Dataset::open(folder).map_err(|error| or_music(folder, error))
+}
+
+/// Why a folder is no dataset.
+fn or_music(folder: &std::path::Path, error: crate::error::Error) -> crate::error::Error {
+    if !holds_music(folder) {
+        return error;
+    }
+    let help = format!("Make one of it: tagwalk prepare --out DATASET --audio {} --tags TAGS.tsv", folder.display());
+    crate::error::Error::input(folder, "is a folder of music, and no dataset").help(help)
+}
+
+/// Whether a folder is no dataset and has audio in it, or in a folder of it.
+#[cfg(feature = "import")]
+fn holds_music(folder: &std::path::Path) -> bool {
+    use crate::import::audio::is_named;
+    let below = |folder: &std::path::Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let holds = |folder: &std::path::Path| below(folder).any(|path| is_named(&path));
+    !folder.join(crate::dataset::manifest::FILE).exists() && (holds(folder) || below(folder).any(|inner| holds(&inner)))
+}
+
+#[cfg(not(feature = "import"))]
+fn holds_music(_: &std::path::Path) -> bool {
+    false
+}

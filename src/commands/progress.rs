@@ -15,12 +15,14 @@ pub struct Progress {
     began: Instant,
     /// When the last passing line was, from `began`.
     last: Option<Duration>,
+    /// Whether a live line stands without its end.
+    open: bool,
 }
 
 impl Progress {
     /// The first passing line is said at once.
     pub fn new() -> Progress {
-        Progress { live: std::io::stderr().is_terminal(), began: Instant::now(), last: None }
+        Progress { live: std::io::stderr().is_terminal(), began: Instant::now(), last: None, open: false }
     }
 
     /// The same without a live line: results go to the same terminal meanwhile, or there is another bar.
@@ -53,8 +55,8 @@ impl Progress {
     }
 
     /// Leaves a live line as it stands.
-    pub fn end(&self) {
-        if self.live && self.last.is_some() {
+    pub fn end(&mut self) {
+        if std::mem::take(&mut self.open) {
             let _ = writeln!(std::io::stderr());
         }
     }
@@ -68,7 +70,8 @@ impl Progress {
         due
     }
 
-    fn say(&self, passing: bool, text: &str) {
+    fn say(&mut self, passing: bool, text: &str) {
+        self.open = self.live && passing;
         // One write: nothing of another thread comes between.
         let line = match (self.live, passing) {
             (true, true) => format!("\r\x1b[K{text}"),
@@ -109,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_line_every_ten_seconds_where_nobody_looks_on() {
-        let progress = |live| Progress { live, began: Instant::now(), last: None };
+        let progress = |live| Progress { live, began: Instant::now(), last: None, open: false };
         assert_eq!(said(progress(false), &[1, 2, 50, 99, 100, 101, 150, 201, 300, 301]), [1, 101, 201, 301]);
         assert_eq!(said(progress(false).later(), &[1, 2, 99, 100, 101, 199, 200]), [100, 200]);
         assert_eq!(said(progress(true), &[1, 1, 2, 3, 3]), [1, 2, 3]);
