@@ -264,7 +264,7 @@ fn a_dry_run_checks_what_training_would() {
     let (plan, _) = succeeds(&[&plan[..], &NETWORK].concat());
     let memory = |text: &str| text.lines().find(|l| l.starts_with("memory: ")).unwrap().split(' ').nth(1).unwrap().to_string();
     assert_eq!(memory(&out), memory(&plan));
-    let parameters = plan.split(" parameters").next().unwrap().rsplit(' ').next().unwrap();
+    let parameters = plan.split(" tags: ").nth(1).unwrap().split(' ').next().unwrap();
     assert!(out.contains(&format!("\n{parameters} parameters; ")), "{out}{plan}");
     fails(&dry(&["--contexts", "no-such-list.tsv"]), 2, &["no-such-list.tsv"]);
     fails(&dry(&["--rate", "0"]), 2, &["--rate"]);

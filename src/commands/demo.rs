@@ -145,7 +145,7 @@ pub(super) fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Data
     };
     let stop: &AtomicBool = interrupt::flag();
     // A demo that was stopped begins anew, unlike a dataset of one's own.
-    let progress = Decoding::new();
+    let progress = Decoding::begin();
     let made = prepare::prepare(&options, stop, &|event| progress.tell(event));
     progress.end();
     made.map_err(|e| if e.kind == Kind::Interrupted { Error::interrupted("stopped by Ctrl-C") } else { e })?;
@@ -252,7 +252,7 @@ struct Show {
 
 impl Show {
     fn new(title: String) -> Show {
-        Show { title, progress: Progress::new(), last: String::new() }
+        Show { title, progress: Progress::begin(), last: String::new() }
     }
 
     fn event(&mut self, event: &Event) {

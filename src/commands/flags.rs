@@ -351,7 +351,9 @@ impl TrainFlags {
     /// The dataset as the run sees it.
     pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
         super::dataset(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
-            Some(BY_GROUPS) => e.place("--split-by groups"),
+            Some(BY_GROUPS) => e.place("--split-by groups").help(
+                "Prepare it with other groups (--group-folder, --group-column), take another --split-seed, or --split-by songs.",
+            ),
             _ => e,
         })
     }

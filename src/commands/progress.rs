@@ -21,13 +21,13 @@ pub struct Progress {
 
 impl Progress {
     /// The first passing line is said at once.
-    pub fn new() -> Progress {
+    pub fn begin() -> Progress {
         Progress { live: std::io::stderr().is_terminal(), began: Instant::now(), last: None, open: false }
     }
 
     /// The same without a live line: results go to the same terminal meanwhile, or there is another bar.
     pub fn plain() -> Progress {
-        Progress { live: false, ..Progress::new() }
+        Progress { live: false, ..Progress::begin() }
     }
 
     /// The first passing line comes when its time has passed: for what is usually done before.

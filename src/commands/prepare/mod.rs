@@ -14,7 +14,7 @@ use crate::import::playlists::Reading;
 use crate::import::prepare::{self, Made, MadePart, Msd, Options, Others, Part, PartReport, Report, Skipped, SplitFrom};
 use crate::import::splits::{Fractions, Numbers};
 use crate::run::interrupt;
-use show::{Progress, advise, part_for_people, people};
+use show::{Progress, advise, next, part_for_people, people};
 
 /// The value of --split that stands for MagnaTagATune's folders.
 const MAGNATAGATUNE: &str = "magnatagatune";
@@ -175,7 +175,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         Work::Dataset(prepare::plan(&options).map_err(flag)?)
     } else {
         interrupt::listen("finishing the songs at hand")?;
-        let progress = Progress::new();
+        let progress = Progress::begin();
         let tell = |event| progress.tell(event);
         let whole = |made| match made {
             Made::New(report) => Work::Dataset(*report),
@@ -221,6 +221,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     if let Work::Dataset(report) = &work {
         advise(report, &options);
+        if !json && !dry_run {
+            next(report, &options);
+        }
     }
     Ok(if failed { Outcome::SomeFailed } else { Outcome::Done })
 }

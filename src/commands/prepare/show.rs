@@ -49,12 +49,7 @@ pub fn people(report: &Report, options: &Options, dry_run: bool) -> Result<()> {
     if dry_run {
         return print::line(format!("would be made in {}", options.out.display()));
     }
-    print::line(format!("made {}", options.out.display()))?;
-    if r.train > 0 {
-        let flags = if r.train < train::FEW_SONGS { format!(" {}", train::SMALL) } else { String::new() };
-        print::note(format!("Next: tagwalk train {} --out RUN{flags}", options.out.display()));
-    }
-    Ok(())
+    print::line(format!("made {}", options.out.display()))
 }
 
 /// What was left out, and what has a published figure. The rest is for programs (--json).
@@ -114,6 +109,14 @@ pub fn advise(report: &Report, options: &Options) {
     }
 }
 
+/// What comes next: training, by the small network where there are few songs.
+pub fn next(report: &Report, options: &Options) {
+    if report.train > 0 {
+        let flags = if report.train < train::FEW_SONGS { format!(" {}", train::SMALL) } else { String::new() };
+        print::note(format!("Next: tagwalk train {} --out RUN{flags}", options.out.display()));
+    }
+}
+
 /// A bar on a terminal, a line every ten seconds elsewhere.
 pub struct Progress {
     #[cfg(feature = "terminal")]
@@ -122,7 +125,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new() -> Progress {
+    pub fn begin() -> Progress {
         #[cfg(feature = "terminal")]
         let bar = std::io::IsTerminal::is_terminal(&std::io::stderr()).then(|| {
             let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left");

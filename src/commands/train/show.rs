@@ -20,7 +20,7 @@ pub struct Show {
 
 impl Show {
     pub fn new(args: &Args, first: u64) -> Show {
-        let progress = if args.json { Progress::plain() } else { Progress::new() };
+        let progress = if args.json { Progress::plain() } else { Progress::begin() };
         Show { json: args.json, written: Ok(()), quiet: args.quiet, progress, first }
     }
 
