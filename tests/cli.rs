@@ -66,6 +66,7 @@ fn what_stands_in_the_wrong_place_is_recognised() {
         refuses(&arguments, 2, &prepare);
         refuses(&arguments, 2, "is a folder of music, and no dataset");
     }
+    refuses(&["tag", &music, &song], 2, "no run here");
     // A damaged dataset with audio beside it is none of that.
     std::fs::write(path("music/manifest.json"), "{}").unwrap();
     refuses(&["info", &music], 2, "manifest.json");

@@ -115,7 +115,9 @@ pub fn run(cli: Cli) -> Result<Outcome> {
 
 /// Weights for using them; says what to do where there are none yet.
 fn weights(path: &std::path::Path) -> Result<crate::run::Weights> {
-    if !path.exists() && path.extension().is_none_or(|ending| ending != "safetensors") {
+    let is_run = |folder: &std::path::Path| folder.join(crate::run::files::CONFIG).exists();
+    let is_weights = path.extension().is_some_and(|ending| ending == "safetensors");
+    if !path.exists() && !(is_weights && path.parent().is_some_and(is_run)) {
         return Err(crate::error::Error::input(path, "no run here")
             .help("A run's folder is what `tagwalk train DATASET --out RUN` makes."));
     }
