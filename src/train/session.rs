@@ -129,11 +129,14 @@ impl<'a> Session<'a> {
         if let Family::Native(isa) = config.settings.choice.family
             && !Isa::available_in(config.settings.choice.precision).contains(&isa)
         {
-            return Err(Error::usage("--device", format!("this run began on a processor with {isa:?}, which this one has not"))
-                .help("The order of sums differs between instruction sets: go on with it where it began."));
+            return Err(Error::usage(
+                "--device",
+                format!("this run began on a processor with {}, which this one has not", isa.name()),
+            )
+            .help("The order of sums differs between instruction sets: go on with it where it began."));
         }
-        if let (Some(size), Device::Gpu(gpu)) = (config.settings.choice.matrices(), device)
-            && check::matrices(gpu)? != size
+        if let (Some(size), Device::Gpu(gpu)) = (config.settings.choice.cooperative_size(), device)
+            && check::cooperative_size(gpu)? != size
         {
             return Err(Error::usage(
                 "--device",
