@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::flags::{DeviceFlags, TrainFlags, describe, say};
+use super::flags::{DeviceFlags, TrainFlags, say};
 pub use super::progress::duration;
 use super::{Outcome, print};
 use crate::batch::Stage;
@@ -210,7 +210,7 @@ fn dry_run(config: Config, dataset: &Dataset, device: &Device, args: &Args) -> R
             "kind": "dry-run", "config": config, "training_songs": songs.train, "validation_songs": songs.valid,
             "test_songs": songs.test, "steps_an_epoch": stage.steps(), "parameters": parameters,
             "memory_bytes": memory.bytes(), "workspace_bytes": memory.workspace, "gflop_a_step": flops as f64 / 1e9,
-            "device": device.name(), "family": describe(choice), "precision": choice.precision.name(),
+            "device": device.name(), "family": choice.to_string(), "precision": choice.precision.name(),
         }))?;
         return Ok(Outcome::Done);
     }
@@ -225,7 +225,7 @@ fn dry_run(config: Config, dataset: &Dataset, device: &Device, args: &Args) -> R
         steps.2,
         flops as f64 / 1e9
     ))?;
-    print::line(format!("{parameters} parameters; {}, {}, {}", device.name(), describe(choice), choice.precision.name()))?;
+    print::line(format!("{parameters} parameters; {}, {}, {}", device.name(), choice, choice.precision.name()))?;
     let of_it = format!("the plan's {:.2}, the threads' working space {:.2}", mib(memory.tensors), mib(memory.workspace));
     print::line(format!("memory: {:.2} MiB ({of_it})", mib(memory.bytes())))?;
     print::line(format!("{} is free for the run; nothing was written", args.out.display()))?;
