@@ -115,17 +115,15 @@ pub fn run(cli: Cli) -> Result<Outcome> {
 
 /// Weights for using them; says what to do where there are none yet.
 fn weights(path: &std::path::Path) -> Result<crate::run::Weights> {
-    let is_run = |folder: &std::path::Path| folder.join(crate::run::files::CONFIG).exists();
-    let is_weights = path.extension().is_some_and(|ending| ending == "safetensors");
-    if !path.exists() && !(is_weights && path.parent().is_some_and(is_run)) {
-        return Err(crate::error::Error::input(path, "no run here")
-            .help("A run's folder is what `tagwalk train DATASET --out RUN` makes."));
+    if path.exists() {
+        return crate::run::Weights::read(path);
     }
-    if !path.exists() {
+    let is_weights = path.extension().is_some_and(|ending| ending == "safetensors");
+    if is_weights && path.parent().is_some_and(|run| run.join(crate::run::files::CONFIG).exists()) {
         let help = "A run has best.safetensors once an epoch is finished: go on with `tagwalk train --resume --out RUN`, or take its last.safetensors.";
         return Err(crate::error::Error::input(path, "there are no weights").help(help));
     }
-    crate::run::Weights::read(path)
+    Err(crate::error::Error::input(path, "no run here").help("A run's folder is what `tagwalk train DATASET --out RUN` makes."))
 }
 
 /// Opens a dataset; says what to do where a folder of music was named instead.
