@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use tagwalk::dataset::{Dataset, Split};
 use tagwalk::import::playlists::Reading;
-use tagwalk::import::prepare::{self, Made, Msd, Options, Others, PaperFiles, Report, SplitBy};
+use tagwalk::import::prepare::{self, Made, Msd, Options, Others, PaperFiles, Report, SplitFrom};
 use tagwalk::import::splits::{self, Numbers};
 use tagwalk::import::tags::Tags;
 
@@ -51,7 +51,7 @@ fn playlists(d: &Dataset) -> Vec<Vec<&str>> {
 fn small(paper: &PaperFiles, files: &Files) -> Options {
     let mut options = paper.options(&files.at("out"), 1000, 3);
     options.decode.rate = 8000;
-    options.split = Some(SplitBy::Playlists(Others::Drawn { numbers: Numbers { valid: 1, test: 1 }, seed: 3 }));
+    options.split = Some(SplitFrom::Playlists(Others::Drawn { numbers: Numbers { valid: 1, test: 1 }, seed: 3 }));
     options
 }
 
@@ -154,7 +154,7 @@ fn clips_and_tracks_in_every_form() {
     // Without a list, clips named by their tracks are known, and no other.
     let mut options = small(&paper, &files);
     options.msd.as_mut().unwrap().clips.clear();
-    options.split = Some(SplitBy::Playlists(Others::Listed(vec![lists.clone()])));
+    options.split = Some(SplitFrom::Playlists(Others::Listed(vec![lists.clone()])));
     assert_eq!(prepare::plan(&options).unwrap().songs_with_audio, 1);
 
     files.write("train_x_7d_id.txt", "11\n");
@@ -195,7 +195,7 @@ fn published_lists_validate_and_test_beside_playlists() {
     ];
     assert_eq!(sides(&options), trained);
     // The lists alone: who is on none lends only, and its audio is left out.
-    options.split = Some(SplitBy::Files(vec![valid, test]));
+    options.split = Some(SplitFrom::Files(vec![valid, test]));
     options.out = files.at("listed");
     assert_eq!(sides(&options), [(t1, Split::Valid), (t2, Split::Test), (t7, Split::Valid), (t8, Split::Test)]);
     assert_eq!(prepare::plan(&options).unwrap().songs_with_audio, 4);
@@ -301,7 +301,7 @@ fn magnatagatune() {
         \"2\"\t\"0\"\t\"1\"\t\"0/a-0-29.mp3\"\r\n\"6\"\t\"1\"\t\"1\"\t\"b/b-0-29.mp3\"\r\n\"6\"\t\"1\"\t\"1\"\t\"b/b-0-29.mp3\"\r\n\
         8\t1\t0\tc/c-0-29.mp3\r\n9\t0\t0\t\"f/d's \"\"song\"\"-30-59.mp3\"\r\n10\t1\t1\t\"\"\r\n11\t1\t0\t6/norine_braun-117-146.mp3\r\n";
     let tags = vec![files.write("annotations_final.csv", table)];
-    let (report, d) = made(&Options { tags, split: Some(SplitBy::MagnaTagATune), ..files.options() });
+    let (report, d) = made(&Options { tags, split: Some(SplitFrom::MagnaTagATune), ..files.options() });
     let expected = [
         ("0/a-0-29.mp3", Split::Train, 400, vec!["slow"]),
         ("6/norine_braun-117-146.mp3", Split::None, 0, vec!["no voice"]),
@@ -327,7 +327,7 @@ fn magnatagatune() {
     let tags = vec![files.at("annotations_final.csv")];
     let by_number = Options {
         tags,
-        split: Some(SplitBy::Files(lists)),
+        split: Some(SplitFrom::Files(lists)),
         songs: songs_table,
         id_column: Some("clip_id".into()),
         out: files.at("by number"),
@@ -357,7 +357,7 @@ fn mtg_jamendo() {
         files.write("split-0/autotagging-test.tsv", [header, bare].concat()),
     ];
     let grouped = Options { songs: Some(all.clone()), group_column: Some("ARTIST_ID".into()), ..files.options() };
-    let (_, d) = made(&Options { tags: vec![all], split: Some(SplitBy::Files(split.clone())), ..grouped });
+    let (_, d) = made(&Options { tags: vec![all], split: Some(SplitFrom::Files(split.clone())), ..grouped });
     let expected = [
         ("00/1000.low.mp3", Split::Test, 400, vec![]),
         ("15/215.low.mp3", Split::Train, 400, vec!["genre---metal"]),
@@ -368,7 +368,7 @@ fn mtg_jamendo() {
     assert_eq!((d.group_name(d.group(1).unwrap()), d.group(1)), ("artist_000014", d.group(2)));
     // The splits' files alone have the tags, too.
     let (_, d) =
-        made(&Options { tags: split.clone(), split: Some(SplitBy::Files(split)), out: files.at("alone"), ..files.options() });
+        made(&Options { tags: split.clone(), split: Some(SplitFrom::Files(split)), out: files.at("alone"), ..files.options() });
     assert_eq!(d.vocabulary().len(), 4);
 
     let link = files.write("data/autotagging.tsv", "raw_30s_cleantags_50artists.tsv");

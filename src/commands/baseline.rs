@@ -60,7 +60,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     if args.neighbours == 0 {
         return Err(Error::usage("--neighbours", "must be at least 1"));
     }
-    let dataset = Dataset::open(&args.dataset)?;
+    let dataset = super::dataset(&args.dataset)?;
     let truth = Reference::of(&dataset)?;
     interrupt::listen("stopping")?;
     let mut statistics = Statistics::new(&dataset, &floor::heard(&dataset), &interrupt::check)?;

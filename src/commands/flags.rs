@@ -6,7 +6,9 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::propagation::PropagationFlags;
-use crate::dataset::{Dataset, Sides, View};
+pub use crate::dataset::SplitBy;
+use crate::dataset::sides::BY_GROUPS;
+use crate::dataset::{Dataset, View};
 use crate::device::select::{DeviceKind, Selection};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
@@ -296,28 +298,17 @@ pub struct ViewFlags {
     pub top: Option<usize>,
 }
 
-/// `--split-by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
-pub enum SplitBy {
-    Prepared,
-    Songs,
-    Groups,
-}
-
 impl ViewFlags {
     /// The view for a run's seed.
     pub fn view(&self, seed: u64) -> Result<View> {
-        let seed = self.split_seed.unwrap_or(seed);
-        let sides = match self.split_by {
-            SplitBy::Prepared if self.split_seed.is_some() => {
-                return Err(Error::usage("--split-seed", "changes nothing of a prepared split")
-                    .help("Say what it draws: --split-by songs, or groups."));
-            }
-            SplitBy::Prepared => Sides::Prepared,
-            SplitBy::Songs => Sides::Songs(seed),
-            SplitBy::Groups => Sides::Groups(seed),
-        };
+        if self.split_by == SplitBy::Prepared && self.split_seed.is_some() {
+            return Err(Error::usage("--split-seed", "changes nothing of a prepared split")
+                .help("Say what it draws: --split-by songs, or groups."));
+        }
+        if self.top == Some(0) {
+            return Err(Error::usage("--top", "must be at least 1"));
+        }
+        let sides = self.split_by.sides(self.split_seed.unwrap_or(seed));
         Ok(View { sides, top: self.top })
     }
 }
@@ -325,7 +316,12 @@ impl ViewFlags {
 impl TrainFlags {
     /// The dataset as the run sees it.
     pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
-        Dataset::open(folder)?.seen(self.view.view(self.seed)?)
+        super::dataset(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
+            Some(BY_GROUPS) => e.place("--split-by groups").help(
+                "Prepare it with other groups (--group-folder, --group-column), take another --split-seed, or --split-by songs.",
+            ),
+            _ => e,
+        })
     }
 
     /// The configuration of a run on a dataset that [`TrainFlags::open`] opened.

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
 use crate::kernels::{Access, Choice, Precision};
 use crate::network::Network;
-use crate::plan::{Plan, Run, Settings, memory, training};
+use crate::plan::memory::Footprint;
+use crate::plan::{Plan, Run, Settings, training};
 
 /// Show the plan of a training step: tensors, kernel calls, memory, operations, the largest batch
 ///
@@ -149,16 +150,8 @@ fn plan_of(network: &Network, batch: usize, choice: &Choice) -> Result<Plan> {
     training(network, &settings)
 }
 
-/// Bytes that a plan's tensors and the threads' working spaces take.
 fn footprint(plan: &Plan, choice: &Choice) -> usize {
-    if choice.is_native() {
-        let workspace = plan.steps.iter().map(|s| s.kernel.workspace()).max().unwrap_or(0) * size_of::<f32>();
-        memory::block(plan).bytes + workspace * rayon::current_num_threads()
-    } else {
-        let slots = memory::slots(plan);
-        let own = plan.tensors.iter().zip(&slots.slot).filter(|(_, slot)| slot.is_none()).map(|(t, _)| t.bytes());
-        own.sum::<usize>() + slots.bytes.iter().sum::<usize>()
-    }
+    Footprint::of(plan, choice, rayon::current_num_threads()).bytes()
 }
 
 /// The largest batch that fits; 0 where not even one clip does.
