@@ -149,7 +149,7 @@ fn the_released_network_on_an_adapter_and_on_the_cpu() {
         let agrees = (0..BATCHES).any(|seed| {
             let batch = chords(&network, seed);
             let cpu = step(&network, &table, &batch, Choice::native(Isa::detect()), &Device::Cpu);
-            let gpu = step(&network, &table, &batch, Choice::gpu(family.clone()), &device);
+            let gpu = step(&network, &table, &batch, Choice::gpu(family), &device);
             let (beyond, turned) = judge(&table, &gpu, &cpu);
             assert!(beyond.is_empty(), "{family:?}, batch {seed}: {}", beyond.join("\n"));
             turned.is_none_or(|layer| layer < LAST_LAYERS)
