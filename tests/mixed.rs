@@ -219,7 +219,7 @@ impl Arithmetic<f64> for Stored<'_> {
 fn choices() -> Vec<Choice> {
     let gpu = vulkan();
     if gpu.cooperative_sizes().is_empty() {
-        println!("skipped: {} has no cooperative matrices", gpu.adapter.name);
+        common::say("skipped, for the adapter has no cooperative matrices: their golden problems");
     }
     let cooperative = gpu.cooperative_sizes().iter().map(|&size| Family::Cooperative(size));
     let shaders = std::iter::once(Family::Tiled).chain(cooperative);

@@ -234,6 +234,18 @@ fn cooperative_shaders_have_matrices_of_the_size_that_is_chosen() {
         });
         let sizes: Vec<_> = sizes.collect();
         assert!(sizes.len() >= 3 && sizes.iter().all(|&s| s == (of, of)), "{name}: {sizes:?}");
+        let constant = |name: &str| {
+            let found = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name)).map(|(_, c)| c.init);
+            found.map(|init| match module.global_expressions[init] {
+                naga::Expression::Literal(naga::Literal::U32(value)) => value,
+                ref other => panic!("{name} is no number: {other:?}"),
+            })
+        };
+        assert_eq!(constant("SIZE"), Some(u32::from(size)), "{name}");
+        // What a workgroup owns is cut into whole matrices.
+        for cut in ["SPAN", "WIDTH", "DEPTH"].into_iter().filter_map(constant) {
+            assert!(cut.is_multiple_of(u32::from(size)), "{name}: {cut} by {size}");
+        }
     }
 }
 

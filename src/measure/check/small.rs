@@ -134,7 +134,7 @@ pub fn sgd(judge: &mut Judge) -> Result<usize> {
             }
             gradients[n - 1] = f32::NAN;
         }
-        let hyper = [0.03f32, 0.9];
+        let hyper = [[0.03f32, 0.9], [0.5, 0.0], [0.001, 0.99], [0.1, 0.5]][i % 4];
         let inputs = vec![
             ("gradients", bytes(&gradients)),
             ("hyper", bytes(&hyper)),
