@@ -22,9 +22,9 @@ const PARTIALS_AT: u32 = 0u;
 // Sets of weights, which clips take in turn: the products of F(3,3), each of which is a clip and has one tap.
 const SETS: u32 = 1u;
 const HELD: u32 = 11u; // rows of `held` a clip; row 0 is what tap 0 of the first tile reads
-const ROWS: u32 = 9u; // a multiple of POOL
+const ROWS: u32 = 9u; // a dispatch makes it a multiple of POOL
 const QUADS: u32 = 4u;
-const REPEAT: u32 = 1u;
+const REPEAT: u32 = 4u;
 const THREADS: u32 = 32u;
 const GRID: u32 = 1u;
 

@@ -23,7 +23,7 @@ const SUMS: u32 = 2u; // 2 of a stored p, FIRST_TAPS + 1 of layer 1
 const GRADIENT_ROWS: u32 = 11u; // rows of `gradients` a clip; row 0 is what tap 0 of position 0 reads
 const ROWS: u32 = 9u;
 const QUADS: u32 = 4u;
-const REPEAT: u32 = 1u;
+const REPEAT: u32 = 4u;
 const THREADS: u32 = 32u;
 const GRID: u32 = 1u;
 

@@ -26,7 +26,7 @@ const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
 const DY_AT: u32 = 0u;
 const PARTS_AT: u32 = 0u;
-const SEGMENT: u32 = 9u;
+const SEGMENT: u32 = 2048u;
 const GRID: u32 = 1u;
 
 const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next

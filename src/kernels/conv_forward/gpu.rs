@@ -31,7 +31,7 @@ impl Tiling {
         let pool = conv.windows.size;
         let covered = conv.length() + conv.windows.left;
         match choice.family_for("conv_forward", conv) {
-            Family::Plain => return Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize },
+            Family::Plain => return Tiling::Plain { tile: choice.tile("conv_forward", "TILE") as usize },
             Family::Registers => {
                 let sizes = Registers::of(choice, "conv_forward.registers");
                 return Tiling::Registers(sizes.within(covered, pool, conv.cout));

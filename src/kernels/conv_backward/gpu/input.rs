@@ -26,7 +26,7 @@ impl Tiling {
         let ways = Ways::of(kernel);
         match ways.input {
             Family::Plain => {
-                return Tiling::Plain { tile: kernel.choice.tile("conv_input_gradient.TILE", 32) as usize };
+                return Tiling::Plain { tile: kernel.choice.tile("conv_input_gradient", "TILE") as usize };
             }
             Family::Registers => return Tiling::Registers(ways.input_sizes),
             Family::Winograd => return Tiling::Winograd,

@@ -7,22 +7,21 @@ use crate::kernels::conv_shaders::{constants, quads, threads};
 use crate::kernels::cooperative::{self, CHANNELS, INPUT_CHANNELS};
 use crate::kernels::gpu::{Binding, Dispatch, Limits, grid, whole};
 use crate::kernels::prepared::{Tiles, numbers, shift};
-use crate::kernels::tiles::weight_sizes;
+use crate::kernels::tiles::Sizes;
 use crate::kernels::winograd::PRODUCTS;
 use crate::kernels::{Access, Family, Operand};
 
-/// Positions a part of the weights' gradient: a clip cut evenly into segments of at most 2048, beyond
-/// which f32 sums lose more than their order does.
+/// Positions a part of the weights' gradient: a clip cut evenly into segments of at most SEGMENT.
 fn segment(kernel: &ConvBackward) -> usize {
     let ways = Ways::of(kernel);
-    let (length, wanted) = match ways.weights {
-        Family::Plain => (kernel.conv.length(), "conv_weight_gradient.SEGMENT"),
-        Family::Registers => (kernel.conv.length(), "conv_weight_gradient.registers.SEGMENT"),
+    let (length, shader) = match ways.weights {
+        Family::Plain => (kernel.conv.length(), "conv_weight_gradient"),
+        Family::Registers => (kernel.conv.length(), "conv_weight_gradient.registers"),
         // Of tiles, not positions.
-        Family::Winograd => (Tiles::count(&kernel.conv), "conv_weight_gradient.registers.SEGMENT"),
-        _ => (kernel.conv.length(), "conv_weight_gradient.tiled.SEGMENT"),
+        Family::Winograd => (Tiles::count(&kernel.conv), "conv_weight_gradient.registers"),
+        _ => (kernel.conv.length(), "conv_weight_gradient.tiled"),
     };
-    length.div_ceil(length.div_ceil(kernel.choice.tile(wanted, 2048) as usize))
+    length.div_ceil(length.div_ceil(kernel.choice.tile(shader, "SEGMENT") as usize))
 }
 
 fn segments(kernel: &ConvBackward) -> usize {
@@ -57,8 +56,8 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
         let blocks = conv.cin.div_ceil(INPUT_CHANNELS) * conv.cout.div_ceil(CHANNELS);
         ("conv_weight_gradient.cooperative", segments(kernel) * blocks)
     } else if family != Family::Plain {
-        let (sizes, row_quads) = weight_sizes(&kernel.choice);
-        let row_quads = quads(height, row_quads);
+        let sizes = Sizes::of(&kernel.choice, "conv_weight_gradient.tiled");
+        let row_quads = quads(height, sizes.rows / 4);
         let quads = quads(conv.cout, sizes.quads);
         let lanes = threads(height, 4 * row_quads, sizes.lanes);
         let columns = threads(conv.cout, 4 * quads, sizes.columns);
