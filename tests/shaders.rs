@@ -17,8 +17,7 @@ use tagwalk::kernels::gpu::{Dispatch, Limits};
 use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::pack_weights::PackWeights;
 use tagwalk::kernels::sgd::Sgd;
-use tagwalk::kernels::tiles::ROOMS;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Precision, cooperative, shaders};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Precision, Product, cooperative, shaders};
 use tagwalk::measure::tune::candidates;
 use tagwalk::network::family::member;
 use tagwalk::plan::{Settings, training};
@@ -193,11 +192,12 @@ fn every_dispatch_fits_its_shader_within_webgpus_limits() {
 /// The same of everything that tuning tries.
 #[test]
 fn every_candidate_fits_its_shader_within_webgpus_limits() {
-    for (room, software) in ROOMS.into_iter().flat_map(|room| [(room, true), (room, false)]) {
+    for (product, software) in Product::ALL.into_iter().flat_map(|product| [(product, true), (product, false)]) {
+        let room = product.name();
         for candidate in candidates::of(room, software) {
             let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
-            let kernels: Vec<Box<dyn Kernel>> = match room {
-                "conv_forward" => ConvForward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
+            let kernels: Vec<Box<dyn Kernel>> = match product {
+                Product::Forward => ConvForward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
                 _ => ConvBackward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
             };
             for kernel in &kernels {
@@ -224,10 +224,10 @@ fn grids_stay_within_the_limits_and_cover_everything() {
 #[test]
 fn cooperative_shaders_have_matrices_of_the_size_that_is_chosen() {
     use naga::CooperativeSize::{Eight, Sixteen};
-    for (room, (size, of)) in ROOMS.into_iter().flat_map(|room| [(room, (8, Eight)), (room, (16, Sixteen))]) {
-        let name = format!("{room}.cooperative");
-        let (module, info) = parse(&name, &shaders::text(&name, &cooperative::matrices(size)).unwrap());
-        translate(&name, &module, &info);
+    for (product, (size, of)) in Product::ALL.into_iter().flat_map(|product| [(product, (8, Eight)), (product, (16, Sixteen))]) {
+        let name = product.shader(Family::Cooperative(size));
+        let (module, info) = parse(name, &shaders::text(name, &cooperative::matrices(size)).unwrap());
+        translate(name, &module, &info);
         let sizes = module.types.iter().filter_map(|(_, t)| match t.inner {
             TypeInner::CooperativeMatrix { columns, rows, .. } => Some((columns, rows)),
             _ => None,

@@ -41,7 +41,7 @@ pub struct Choice {
     pub family: Family,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tiles: BTreeMap<String, u32>,
-    /// Of a GPU's products ([`super::tiles::ROOMS`]), those that are computed in another family than the rest.
+    /// Of a GPU's products, by their names ([`super::Product::name`]), those that are computed in another family than the rest.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rooms: BTreeMap<String, Family>,
     #[serde(default, skip_serializing_if = "Precision::is_default")]

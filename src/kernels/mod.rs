@@ -26,6 +26,7 @@ pub mod loss;
 pub mod pack_weights;
 pub mod pooling;
 pub mod prepared;
+pub mod product;
 pub mod products;
 pub mod reader;
 pub mod reference;
@@ -40,6 +41,7 @@ use crate::tensor::DType;
 
 pub use choice::{Choice, Precision};
 pub use family::Family;
+pub use product::Product;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {

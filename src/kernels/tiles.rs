@@ -4,7 +4,7 @@
 
 use super::family::LARGEST_WINDOW;
 use super::gpu::{Limits, Value};
-use super::{Choice, DType, Family, cooperative, winograd};
+use super::{Choice, DType, Family, Product, cooperative, winograd};
 use crate::error::{Error, Result};
 
 /// A top-level `const` line that a choice may set, as `SHADER.NAME`.
@@ -68,9 +68,6 @@ pub const TILES: &[Tile] = &[
 /// What a choice may set for the CPU: outputs of a convolution's tile, and whether products are of pairs of bf16.
 const NATIVE: &[(&str, [u32; 2])] = &[(winograd::SIZE, [1, 3]), (winograd::PAIRS, [0, 1])];
 
-/// The rooms' products that may have a family of their own.
-pub const ROOMS: [&str; 3] = ["conv_forward", "conv_weight_gradient", "conv_input_gradient"];
-
 /// Fours of sums that a thread may hold: more would not stay in registers anywhere, and text that is
 /// unrolled over them takes drivers seconds.
 const SUMS: usize = 64;
@@ -95,10 +92,11 @@ pub struct Registers {
 }
 
 impl Registers {
-    pub fn of(choice: &Choice, shader: &str) -> Registers {
+    pub fn of(choice: &Choice, product: Product) -> Registers {
+        let shader = product.shader(Family::Registers);
         let tile = |name| choice.tile(shader, name) as usize;
         // Threads of the weights' gradient own one tile each.
-        let repeat = if shader.starts_with("conv_weight_gradient") { 1 } else { tile("REPEAT") };
+        let repeat = if product == Product::WeightGradient { 1 } else { tile("REPEAT") };
         Registers { rows: tile("ROWS"), quads: tile("QUADS"), repeat, threads: tile("THREADS") }
     }
 
@@ -149,9 +147,10 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    pub fn of(choice: &Choice, shader: &str) -> Sizes {
+    pub fn of(choice: &Choice, product: Product) -> Sizes {
+        let shader = product.shader(Family::Tiled);
         let tile = |name| choice.tile(shader, name) as usize;
-        let rows = if shader.starts_with("conv_weight_gradient") { 4 * tile("ROW_QUADS") } else { tile("ROWS") };
+        let rows = if product == Product::WeightGradient { 4 * tile("ROW_QUADS") } else { tile("ROWS") };
         Sizes { rows, quads: tile("QUADS"), lanes: tile("LANES"), columns: tile("COLUMNS"), depth: tile("DEPTH") }
     }
 
@@ -171,7 +170,7 @@ impl Choice {
             self.check_tile(name, value).map_err(|what| wrong(format!("tiles: {name} is {value}, {what}")))?;
         }
         for (room, family) in &self.rooms {
-            if !ROOMS.contains(&room.as_str()) || self.is_native() || family.is_native() {
+            if Product::ALL.iter().all(|product| product.name() != room) || self.is_native() || family.is_native() {
                 return Err(wrong(format!("rooms: {room} cannot be {family} where the rest is {}", self.family)));
             }
         }
@@ -195,26 +194,25 @@ impl Choice {
         if self.is_native() {
             return Ok(());
         }
-        let forward = Sizes::of(self, "conv_forward.tiled");
-        fits(
-            "conv_forward.tiled",
-            &forward,
-            forward.rows * forward.quads,
-            (forward.rows * forward.lanes).max(LARGEST_WINDOW),
-            2,
-        )?;
-        let input = Sizes::of(self, "conv_input_gradient.tiled");
-        fits("conv_input_gradient.tiled", &input, input.rows * input.quads, input.rows * input.lanes, 1)?;
-        for room in ROOMS {
-            let sizes = Registers::of(self, &format!("{room}.registers"));
+        for product in Product::ALL {
+            let tiled = Sizes::of(self, product);
+            // Input rows that a workgroup holds (of the weights' gradient rows of the product), and what it keeps.
+            let rows = tiled.rows * tiled.lanes;
+            let (held, kept) = match product {
+                Product::Forward => (rows.max(LARGEST_WINDOW), 2),
+                Product::WeightGradient => (rows, 0),
+                Product::InputGradient => (rows, 1),
+            };
+            fits(product.shader(Family::Tiled), &tiled, held, kept)?;
+            let registers = Registers::of(self, product);
             // A thread of the weights' gradient owns fours of rows.
-            let sums = sizes.rows * sizes.quads * if room == "conv_weight_gradient" { 4 } else { 1 };
+            let sums = registers.rows * registers.quads * if product == Product::WeightGradient { 4 } else { 1 };
             if sums > MORE_SUMS {
-                return Err(wrong(format!("tiles: {room}.registers has {sums} fours of sums a thread, more than {MORE_SUMS}")));
+                let shader = product.shader(Family::Registers);
+                return Err(wrong(format!("tiles: {shader} has {sums} fours of sums a thread, more than {MORE_SUMS}")));
             }
         }
-        let weights = Sizes::of(self, "conv_weight_gradient.tiled");
-        fits("conv_weight_gradient.tiled", &weights, weights.rows * weights.quads, weights.rows * weights.lanes, 0)
+        Ok(())
     }
 
     /// A tile size: the choice's, or its default. Panics on one that is not in [`TILES`].
@@ -241,7 +239,8 @@ impl Choice {
 }
 
 /// Threads, sums a thread, and workgroup memory of one shader.
-fn fits(shader: &str, sizes: &Sizes, sums: usize, held: usize, kept: usize) -> Result<()> {
+fn fits(shader: &str, sizes: &Sizes, held: usize, kept: usize) -> Result<()> {
+    let sums = sizes.rows * sizes.quads;
     let threads = sizes.lanes * sizes.columns;
     if threads > Limits::WEBGPU.invocations as usize {
         return Err(wrong(format!(

@@ -17,9 +17,9 @@ mod gpu;
 mod winograd;
 
 use super::conv::{Conv, Source};
-use super::pack_weights::{Packing, Product};
+use super::pack_weights::Packing;
 use super::winograd::applies;
-use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `z [clip, length, cout]`;
 /// `p [clip, window, cout]` if pooled; `dy` of p's shape; `coefficients [4, cout]` (s, c0, c1, mean);

@@ -7,7 +7,7 @@ use super::super::gpu::{LINE, Value};
 use super::super::prepared::{self, TILES_A_SUM, Tiles, numbers};
 use super::super::tiles::{Registers, Sizes};
 use super::super::winograd::OUTPUTS;
-use super::super::{Family, Operand};
+use super::super::{Family, Operand, Product};
 use super::{ConvForward, Dispatch, Kernel, Limits};
 
 /// How the work of a clip is cut.
@@ -30,21 +30,21 @@ impl Tiling {
         let choice = &kernel.choice;
         let pool = conv.windows.size;
         let covered = conv.length() + conv.windows.left;
-        match choice.family_for("conv_forward", conv) {
-            Family::Plain => return Tiling::Plain { tile: choice.tile("conv_forward", "TILE") as usize },
+        match choice.family_for(Product::Forward, conv) {
+            Family::Plain => return Tiling::Plain { tile: choice.tile(Product::Forward.shader(Family::Plain), "TILE") as usize },
             Family::Registers => {
-                let sizes = Registers::of(choice, "conv_forward.registers");
+                let sizes = Registers::of(choice, Product::Forward);
                 return Tiling::Registers(sizes.within(covered, pool, conv.cout));
             }
             Family::Winograd => {
-                let sizes = Registers::of(choice, "conv_forward.registers");
+                let sizes = Registers::of(choice, Product::Forward);
                 return Tiling::Winograd(sizes.within(Tiles::count(conv), 1, conv.cout));
             }
             Family::Cooperative(size) => return Tiling::Cooperative { size },
             Family::Tiled | Family::Native(_) => {}
         }
         let (taps, cin) = sides(conv, &kernel.source);
-        let sizes = Sizes::of(choice, "conv_forward.tiled");
+        let sizes = Sizes::of(choice, Product::Forward);
         let span = covered.next_multiple_of(pool);
         let rows = ((sizes.rows / pool).max(1) * pool).min(span);
         // Fewer lanes where windows are long: a tile then has about as many positions too.

@@ -8,9 +8,9 @@ mod statistics;
 mod winograd;
 
 use super::conv::{Conv, Source};
-use super::pack_weights::{Packing, Product};
+use super::pack_weights::Packing;
 use super::winograd::applies;
-use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `weights` (as the family packs them:
 /// [`Packing::shape`]); `gamma [cout]` if pooled; `z [clip, length, cout]` if `keep_z` or

@@ -9,7 +9,7 @@ use crate::kernels::gpu::{Dispatch, LINE, Limits, Value};
 use crate::kernels::prepared::{TILES_A_SUM, numbers, reading};
 use crate::kernels::tiles::{Registers, Sizes};
 use crate::kernels::winograd::OUTPUTS;
-use crate::kernels::{Family, Operand};
+use crate::kernels::{Family, Operand, Product};
 
 /// How the input's gradient of a clip is cut; see the shaders' headers.
 enum Tiling {
@@ -26,7 +26,7 @@ impl Tiling {
         let ways = Ways::of(kernel);
         match ways.input {
             Family::Plain => {
-                return Tiling::Plain { tile: kernel.choice.tile("conv_input_gradient", "TILE") as usize };
+                return Tiling::Plain { tile: kernel.choice.tile(Product::InputGradient.shader(Family::Plain), "TILE") as usize };
             }
             Family::Registers => return Tiling::Registers(ways.input_sizes),
             Family::Winograd => return Tiling::Winograd,
@@ -34,7 +34,7 @@ impl Tiling {
             Family::Tiled | Family::Native(_) => {}
         }
         let (_, cin) = sides(conv, &kernel.source);
-        let sizes = Sizes::of(&kernel.choice, "conv_input_gradient.tiled");
+        let sizes = Sizes::of(&kernel.choice, Product::InputGradient);
         let rows = sizes.rows.min(conv.input);
         let quads = quads(cin, sizes.quads);
         let lanes = threads(conv.input, rows, sizes.lanes);

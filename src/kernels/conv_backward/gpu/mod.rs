@@ -13,7 +13,7 @@ use super::super::conv_shaders::binds;
 use super::super::prepared::{self, Tiles, gradient_rows, input_rows};
 use super::super::tiles::Registers;
 use super::super::winograd::OUTPUTS;
-use super::super::{Family, Operand};
+use super::super::{Family, Operand, Product};
 use super::{Conv, ConvBackward, Dispatch, Kernel, Limits, Source};
 
 pub fn dispatches(kernel: &ConvBackward, limits: &Limits) -> Vec<Dispatch> {
@@ -54,13 +54,13 @@ struct Ways {
 impl Ways {
     fn of(kernel: &ConvBackward) -> Ways {
         let (conv, choice) = (&kernel.conv, &kernel.choice);
-        let [weights, input] = ["conv_weight_gradient", "conv_input_gradient"].map(|room| choice.family_for(room, conv));
-        let wanted = Registers::of(choice, "conv_weight_gradient.registers");
+        let [weights, input] = [Product::WeightGradient, Product::InputGradient].map(|product| choice.family_for(product, conv));
+        let wanted = Registers::of(choice, Product::WeightGradient);
         let rows = if weights == Family::Winograd { conv.cin } else { conv.taps * conv.cin } / 4;
         let weight_sizes =
             Registers { rows: wanted.rows.min(rows.max(1)), quads: wanted.quads.min(conv.cout.div_ceil(4)), ..wanted };
         let positions = if input == Family::Winograd { Tiles::count(conv) } else { conv.input };
-        let input_sizes = Registers::of(choice, "conv_input_gradient.registers").within(positions, 1, conv.cin);
+        let input_sizes = Registers::of(choice, Product::InputGradient).within(positions, 1, conv.cin);
         Ways { weights, input, weight_sizes, input_sizes }
     }
 

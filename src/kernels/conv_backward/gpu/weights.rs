@@ -9,25 +9,27 @@ use crate::kernels::gpu::{Binding, Dispatch, Limits, grid, whole};
 use crate::kernels::prepared::{Tiles, numbers, shift};
 use crate::kernels::tiles::Sizes;
 use crate::kernels::winograd::PRODUCTS;
-use crate::kernels::{Access, Family, Operand};
+use crate::kernels::{Access, Family, Operand, Product};
 
 /// Positions a part of the weights' gradient: a clip cut evenly into segments of at most SEGMENT.
 fn segment(kernel: &ConvBackward) -> usize {
-    let ways = Ways::of(kernel);
-    let (length, shader) = match ways.weights {
-        Family::Plain => (kernel.conv.length(), "conv_weight_gradient"),
-        Family::Registers => (kernel.conv.length(), "conv_weight_gradient.registers"),
-        // Of tiles, not positions.
-        Family::Winograd => (Tiles::count(&kernel.conv), "conv_weight_gradient.registers"),
-        _ => (kernel.conv.length(), "conv_weight_gradient.tiled"),
-    };
+    let family = Ways::of(kernel).weights;
+    // Cooperative matrices have no tile sizes of their own.
+    let shader = Product::WeightGradient.shader(match family {
+        Family::Cooperative(_) => Family::Tiled,
+        family => family,
+    });
+    let length = length(kernel, family);
     length.div_ceil(length.div_ceil(kernel.choice.tile(shader, "SEGMENT") as usize))
 }
 
+/// Positions a clip, of F(3,3) tiles.
+fn length(kernel: &ConvBackward, family: Family) -> usize {
+    if family == Family::Winograd { Tiles::count(&kernel.conv) } else { kernel.conv.length() }
+}
+
 fn segments(kernel: &ConvBackward) -> usize {
-    let by_tiles = Ways::of(kernel).weights == Family::Winograd;
-    let length = if by_tiles { Tiles::count(&kernel.conv) } else { kernel.conv.length() };
-    length.div_ceil(segment(kernel))
+    length(kernel, Ways::of(kernel).weights).div_ceil(segment(kernel))
 }
 
 /// Parts of dw: the segments of every clip.
@@ -56,7 +58,7 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
         let blocks = conv.cin.div_ceil(INPUT_CHANNELS) * conv.cout.div_ceil(CHANNELS);
         ("conv_weight_gradient.cooperative", segments(kernel) * blocks)
     } else if family != Family::Plain {
-        let sizes = Sizes::of(&kernel.choice, "conv_weight_gradient.tiled");
+        let sizes = Sizes::of(&kernel.choice, Product::WeightGradient);
         let row_quads = quads(height, sizes.rows / 4);
         let quads = quads(conv.cout, sizes.quads);
         let lanes = threads(height, 4 * row_quads, sizes.lanes);
