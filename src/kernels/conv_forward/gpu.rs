@@ -4,7 +4,7 @@ use super::super::clip_ranges::{self, Bind, Part};
 use super::super::conv_shaders::{binds, constants, quads, sides, threads};
 use super::super::cooperative::{self, CHANNELS, POSITIONS};
 use super::super::gpu::{LINE, Value};
-use super::super::prepared::{self, TILES_A_SUM, Tiles, numbers};
+use super::super::prepared::{self, ACTIVATIONS, INPUT_TILES, PRODUCTS_OF_TILES, TILES_A_SUM, Tiles, numbers, place};
 use super::super::tiles::{Registers, Sizes};
 use super::super::winograd::OUTPUTS;
 use super::super::{Family, Operand, Product};
@@ -77,7 +77,7 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
     let conv = &kernel.conv;
     let places = kernel.places();
     // Every call writes z or p; what it has not is bound to what it has.
-    let written = places.z.or(places.p).unwrap_or_default();
+    let written = places.z.or(places.p).expect("z or p is written");
     let optional = |place: Option<usize>, name| place.map_or(Bind::Unused(written), |o| Bind::Clips(o, name));
     let flag = |place: Option<usize>| Value::U32(u32::from(place.is_some()));
 
@@ -132,15 +132,15 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
 /// Scratch operands: what the layer reads, made before it is multiplied; for F(3,3) its tiles and their products too.
 pub fn scratch(kernel: &ConvForward) -> Vec<Operand> {
     let conv = &kernel.conv;
-    let activations = |rows| prepared::scratch("activations", &[rows, conv.cin], conv.clips);
+    let activations = |rows| prepared::scratch(ACTIVATIONS, &[rows, conv.cin], conv.clips);
     match Tiling::of(kernel) {
         Tiling::Registers(sizes) => vec![activations(held(kernel, &sizes))],
         Tiling::Winograd(sizes) => {
             let tiles = Tiles::of(conv, &[sizes]);
             vec![
                 activations(prepared::input_rows(conv, OUTPUTS * tiles.count)),
-                tiles.factors("input tiles", conv.cin, conv.clips),
-                tiles.products("products", conv.cout, conv.clips),
+                tiles.factors(INPUT_TILES, conv.cin, conv.clips),
+                tiles.products(PRODUCTS_OF_TILES, conv.cout, conv.clips),
             ]
         }
         _ => vec![],
@@ -163,7 +163,7 @@ fn registers(
 ) -> Vec<Dispatch> {
     let conv = &kernel.conv;
     let rows = held(kernel, sizes);
-    let activations = part.operands.len() - 1;
+    let activations = place(part.operands, ACTIVATIONS);
     let mut all = prepared::pooling(constants(conv, &kernel.source));
     all.extend_from_slice(flags);
     all.extend(numbers(&[("CIN", conv.cin), ("TAPS", conv.taps), ("HELD", rows)]));
@@ -188,8 +188,8 @@ fn winograd(
     let conv = &kernel.conv;
     let tiles = Tiles::of(conv, &[*sizes]);
     let rows = prepared::input_rows(conv, OUTPUTS * tiles.count);
-    let products = part.operands.len() - 1;
-    let (activations, inputs, weights) = (products - 2, products - 1, kernel.places().weights);
+    let [activations, inputs, products] = [ACTIVATIONS, INPUT_TILES, PRODUCTS_OF_TILES].map(|name| place(part.operands, name));
+    let weights = kernel.places().weights;
     let windows = &conv.windows;
     let mut all = tiles.constants(&[
         ("COUT", conv.cout),

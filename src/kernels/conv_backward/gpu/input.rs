@@ -1,6 +1,6 @@
 //! The input's gradient: the product, ending with the mask and the sums of the layer below.
 
-use super::{Ways, reads};
+use super::{NO_WAVE, Ways, reads};
 use crate::kernels::clip_ranges::{self, Bind, Part};
 use crate::kernels::conv_backward::ConvBackward;
 use crate::kernels::conv_shaders::{binds, constants, quads, sides, threads};
@@ -66,7 +66,7 @@ pub fn tiles(kernel: &ConvBackward) -> usize {
 pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) -> Vec<Dispatch> {
     let conv = &kernel.conv;
     let places = kernel.places();
-    let (weights, partials) = (places.weights.unwrap_or_default(), places.below_partials.unwrap_or_default());
+    let (weights, partials) = (places.weights.expect(NO_WAVE), places.below_partials.expect(NO_WAVE));
     let mut bound = reads(kernel);
     bound.extend([
         Bind::Whole(weights),
@@ -118,7 +118,7 @@ pub fn products(kernel: &ConvBackward, ways: &Ways, part: &Part, gradients: usiz
     all.extend(numbers(&[("COUT", conv.cout), ("TAPS", conv.taps), ("GRADIENT_ROWS", ways.gradient_rows(conv))]));
     all.extend(sizes.constants());
     let groups = (conv.input.div_ceil(sizes.span()) * sizes.columns(conv.cin)).div_ceil(sizes.threads);
-    let weights = Bind::Whole(kernel.places().weights.unwrap_or_default());
+    let weights = Bind::Whole(kernel.places().weights.expect(NO_WAVE));
     part.dispatch("conv_input_gradient.registers", &all, &ends(kernel, gradients, &[weights]), groups)
 }
 
@@ -141,7 +141,7 @@ fn below(kernel: &ConvBackward) -> impl Iterator<Item = (&'static str, Value)> {
 /// Bindings of the input's gradient: the source, what is put together or multiplied, and what is written.
 fn ends(kernel: &ConvBackward, from: usize, with: &[Bind]) -> Vec<Bind> {
     let places = kernel.places();
-    let partials = places.below_partials.unwrap_or_default();
+    let partials = places.below_partials.expect(NO_WAVE);
     let mut all = binds(&kernel.source, places.coefficients).to_vec();
     all.push(Bind::Held(from));
     all.extend_from_slice(with);
