@@ -1,8 +1,9 @@
 //! The kernels of a step, a room each, and what they have in common: operands, the Rust that
 //! computes them, and the dispatches that compute them on a GPU, as plain data.
 //!
-//! To add a kernel: copy the smallest room, add one line here. To make one faster: touch one file,
-//! run `tagwalk check NAME`.
+//! To add a kernel: copy the smallest room (`sgd`) and add a line here; write its shader and add a line to
+//! [`shaders::TABLE`]; judge it in `measure/check`, a line of `ROOMS` there; call it in `plan/build`; and add its cases
+//! to `kernels()` in `tests/shaders.rs`. To make one faster: touch one file, run `tagwalk check NAME`.
 
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;
