@@ -89,7 +89,6 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
         optional(places.partials, "PARTIALS_AT"),
     ];
     let mut constants = constants(conv, &kernel.source);
-    constants.push(kernel.choice.half());
     let flags = [("WRITE_Z", flag(places.z)), ("WRITE_P", flag(places.p)), ("STATISTICS", flag(places.partials))];
     if let Tiling::Registers(sizes) | Tiling::Winograd(sizes) = tiling {
         let by_clip = [Some(0), places.z, places.p, places.partials].into_iter().flatten();
@@ -108,6 +107,7 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
     let (shader, groups, sizes) = match tiling {
         Tiling::Plain { tile } => ("conv_forward", (tiles * conv.cout).div_ceil(64), vec![("TILE", tile)]),
         Tiling::Tiled { rows, quads, lanes, columns, depth, halo } => {
+            constants.push(kernel.choice.half());
             let sizes = vec![
                 ("ROWS", rows),
                 ("QUADS", quads),
@@ -119,6 +119,7 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
             ("conv_forward.tiled", tiles * conv.cout.div_ceil(4 * quads * columns), sizes)
         }
         Tiling::Cooperative { size } => {
+            constants.push(kernel.choice.half());
             constants.extend(cooperative::matrices(size));
             let sizes = vec![("SPAN", POSITIONS), ("WIDTH", CHANNELS)];
             ("conv_forward.cooperative", tiles * conv.cout.div_ceil(CHANNELS), sizes)

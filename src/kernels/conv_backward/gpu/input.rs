@@ -74,7 +74,6 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
         Bind::Clips(partials, "PARTIALS_AT"),
     ]);
     let mut constants = constants(conv, &kernel.source);
-    constants.push(kernel.choice.half());
     constants.extend(numbers(&[("SUMS", kernel.sums())]));
     let tiling = Tiling::of(kernel);
     let tiles = tiling.tiles(kernel);
@@ -84,6 +83,7 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
             ("conv_input_gradient", (tiles * conv.cin).div_ceil(64))
         }
         Tiling::Tiled { rows, quads, lanes, columns, depth, halo } => {
+            constants.push(kernel.choice.half());
             constants.extend(numbers(&[
                 ("ROWS", rows),
                 ("QUADS", quads),
@@ -95,6 +95,7 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
             ("conv_input_gradient.tiled", tiles * conv.cin.div_ceil(4 * quads * columns))
         }
         Tiling::Cooperative { size } => {
+            constants.push(kernel.choice.half());
             constants.extend(cooperative::matrices(size));
             constants.extend(numbers(&[("SPAN", POSITIONS), ("WIDTH", CHANNELS)]));
             ("conv_input_gradient.cooperative", tiles * conv.cin.div_ceil(CHANNELS))

@@ -48,10 +48,11 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
     let mut bound = reads(kernel);
     bound.push(Bind::Clips(kernel.places().weight_partials, "PARTS_AT"));
     let mut constants = constants(conv, &kernel.source);
-    constants.push(kernel.choice.half());
     constants.extend(numbers(&[("SEGMENT", segment(kernel))]));
     let height = conv.taps * conv.cin;
     let family = Ways::of(kernel).weights;
+    // The plain shader has no mixed precision.
+    constants.extend((family != Family::Plain).then(|| kernel.choice.half()));
     let (shader, groups) = if let Family::Cooperative(size) = family {
         constants.extend(cooperative::matrices(size));
         constants.extend(numbers(&[("HEIGHT", INPUT_CHANNELS), ("WIDTH", CHANNELS)]));
