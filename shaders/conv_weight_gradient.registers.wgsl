@@ -27,9 +27,9 @@ const COLUMNS: u32 = (FOURS + QUADS - 1u) / QUADS;
 const BANDS: u32 = (DEPTH + ROWS - 1u) / ROWS;
 const SEGMENTS: u32 = (LENGTH + SEGMENT - 1u) / SEGMENT;
 
-@group(0) @binding(0) var<storage, read> held: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> parts: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> held: array<vec4<f32>>; // [clip, row, cin]; of F(3,3) tiles: [clip, product, row, cin]
+@group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>; // [clip, row, cout]; of F(3,3) tiles: [clip, product, row, cout]
+@group(0) @binding(2) var<storage, read_write> parts: array<vec4<f32>>; // [clip, segment, tap, cin, cout]; of F(3,3): [clip, product, segment, cin, cout]
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -68,6 +68,21 @@ fn every_shader_is_valid_as_it_stands_and_translates() {
     }
 }
 
+/// A buffer's type is a flat array: what its indices are stands beside it.
+#[test]
+fn every_binding_says_its_layout() {
+    let mut bindings = 0;
+    for (name, text) in shaders::TABLE {
+        for line in text.lines().filter(|line| line.starts_with("@group(0)")) {
+            let layout = line.split_once("; // [").and_then(|(_, comment)| comment.split_once(']'));
+            assert!(layout.is_some_and(|(indices, _)| !indices.is_empty()), "{name}: {line}");
+            bindings += 1;
+        }
+        assert_eq!(text.matches("@binding").count(), text.matches("\n@group(0) @binding").count(), "{name}");
+    }
+    assert!(bindings > 100, "{bindings}");
+}
+
 #[test]
 fn every_file_is_in_the_table() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
