@@ -4,6 +4,17 @@
 //! To add a kernel: copy the smallest room (`sgd`) and add a line here; write its shader and add a line to
 //! [`shaders::TABLE`]; judge it in `measure/check`, a line of `ROOMS` there; call it in `plan/build`; and add its cases
 //! to `kernels()` in `tests/shaders.rs`. To make one faster: touch one file, run `tagwalk check NAME`.
+//!
+//! Beside the rooms:
+//!
+//! | file | idea |
+//! |---|---|
+//! | `choice`, `family`, `product` | what a run decides of its kernels, and which family a layer's product is computed in |
+//! | `conv`, `pooling`, `winograd/` | shapes of convolutions, pooling windows, and F(3,3), for both devices |
+//! | `cpu`, `reader`, `blocks`, `jobs`, `products/`, `bf16` | the CPU's: memory, what convolutions read, how work is cut, register tiles, 16 bits |
+//! | `gpu`, `clip_ranges`, `shaders`, `f16` | a GPU's: dispatches as data, ranges of clips, the shaders' texts, 16 bits |
+//! | `conv_shaders`, `tiles`, `prepared`, `cooperative` | the convolutions' shaders: constants, tile sizes, what is made beforehand, matrix units |
+//! | `reference/` | the judge |
 
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;

@@ -5,7 +5,7 @@
 use super::clip_ranges::{Bind, Part, ranges};
 use super::conv::{Conv, Source};
 use super::conv_shaders::{binds, constants};
-use super::gpu::{Dispatch, LINE, Limits, Value};
+use super::gpu::{Dispatch, LINE, Limits, Value, numbers};
 use super::tiles::Registers;
 use super::winograd::{OUTPUTS, PRODUCTS};
 use super::{Access, Operand};
@@ -193,9 +193,4 @@ pub fn pooling(all: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
 
 fn only(all: Vec<(&'static str, Value)>, names: &[&str]) -> Vec<(&'static str, Value)> {
     all.into_iter().filter(|(name, _)| names.contains(name)).collect()
-}
-
-/// Sizes as constants.
-pub fn numbers(sizes: &[(&'static str, usize)]) -> impl Iterator<Item = (&'static str, Value)> {
-    sizes.iter().map(|&(name, size)| (name, Value::U32(size as u32)))
 }

@@ -3,7 +3,7 @@
 //! on every adapter: WebGPU's limits are enough for all of it.
 
 use super::family::LARGEST_WINDOW;
-use super::gpu::{Limits, Value};
+use super::gpu::{Limits, Value, count};
 use super::{Choice, DType, Family, Product, cooperative, winograd};
 use crate::error::{Error, Result};
 
@@ -110,13 +110,8 @@ impl Registers {
 
     /// As the shaders have them.
     pub fn constants(&self) -> [(&'static str, Value); 4] {
-        let value = |size| Value::U32(size as u32);
-        [
-            ("ROWS", value(self.rows)),
-            ("QUADS", value(self.quads)),
-            ("REPEAT", value(self.repeat)),
-            ("THREADS", value(self.threads)),
-        ]
+        [("ROWS", self.rows), ("QUADS", self.quads), ("REPEAT", self.repeat), ("THREADS", self.threads)]
+            .map(|(name, size)| (name, count(size)))
     }
 
     /// Threads along `channels`.

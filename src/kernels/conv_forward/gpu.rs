@@ -3,8 +3,8 @@
 use super::super::clip_ranges::{self, Bind, Part};
 use super::super::conv_shaders::{binds, constants, quads, sides, threads};
 use super::super::cooperative::{self, CHANNELS, POSITIONS};
-use super::super::gpu::{LINE, Value};
-use super::super::prepared::{self, ACTIVATIONS, INPUT_TILES, PRODUCTS_OF_TILES, TILES_A_SUM, Tiles, numbers, place};
+use super::super::gpu::{LINE, Value, numbers};
+use super::super::prepared::{self, ACTIVATIONS, INPUT_TILES, PRODUCTS_OF_TILES, TILES_A_SUM, Tiles, place};
 use super::super::tiles::{Registers, Sizes};
 use super::super::winograd::OUTPUTS;
 use super::super::{Family, Operand, Product};
@@ -126,7 +126,7 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
         }
         Tiling::Registers(_) | Tiling::Winograd(_) => unreachable!("these have gone their way"),
     };
-    constants.extend(sizes.into_iter().map(|(name, size)| (name, Value::U32(size as u32))));
+    constants.extend(numbers(&sizes));
     clip_ranges::dispatches(shader, &constants, &bound, groups, conv.clips, &operands, limits)
 }
 

@@ -5,8 +5,8 @@ use crate::kernels::clip_ranges::{self, Bind, Part, ranges};
 use crate::kernels::conv_backward::ConvBackward;
 use crate::kernels::conv_shaders::{constants, quads, threads};
 use crate::kernels::cooperative::{self, CHANNELS, INPUT_CHANNELS};
-use crate::kernels::gpu::{Binding, Dispatch, Limits, grid, whole};
-use crate::kernels::prepared::{Tiles, numbers, shift};
+use crate::kernels::gpu::{Binding, Dispatch, Limits, grid, numbers, whole};
+use crate::kernels::prepared::{Tiles, shift};
 use crate::kernels::tiles::Sizes;
 use crate::kernels::winograd::PRODUCTS;
 use crate::kernels::{Access, Family, Operand, Product};
@@ -127,7 +127,7 @@ pub fn products(kernel: &ConvBackward, ways: &Ways, part: &Part, held: usize, gr
     let (taps, length, rows, clips) = match winograd {
         true => {
             let tiles = ways.tiles(conv);
-            (1, tiles.count, [tiles.rows, 0, tiles.rows, 0], PRODUCTS)
+            (1, tiles.count, [tiles.rows, 0, tiles.rows, 0], PRODUCTS as u32)
         }
         false => {
             let rows = [ways.activation_rows(conv), conv.windows.left, ways.gradient_rows(conv), shift(conv)];
@@ -152,6 +152,6 @@ pub fn products(kernel: &ConvBackward, ways: &Ways, part: &Part, held: usize, gr
     let bands = (taps * conv.cin / 4).div_ceil(sizes.rows);
     let groups = (segments(kernel) * bands * sizes.columns(conv.cout)).div_ceil(sizes.threads);
     let mut dispatch = part.dispatch("conv_weight_gradient.registers", &all, &bound, groups);
-    dispatch.workgroups[2] *= clips as u32;
+    dispatch.workgroups[2] *= clips;
     dispatch
 }
