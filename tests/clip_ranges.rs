@@ -6,6 +6,7 @@ use tagwalk::device::select::{DeviceKind, Selection};
 use tagwalk::kernels::conv::{Case, cases};
 use tagwalk::kernels::conv_backward::ConvBackward;
 use tagwalk::kernels::conv_forward::ConvForward;
+use tagwalk::kernels::product::Product;
 use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, winograd};
 use tagwalk::tensor::DType;
 
@@ -77,7 +78,7 @@ fn ranges_of_clips_change_no_bit() {
         for (i, case) in cases().into_iter().enumerate() {
             let clips = 2 * case.conv.clips + 9;
             let case = Case { conv: tagwalk::kernels::conv::Conv { clips, ..case.conv }, ..case };
-            let own = choice.family_for("conv_forward", &case.conv) == choice.family;
+            let own = choice.family_for(Product::Forward, &case.conv) == choice.family;
             let narrow = case.conv.cin.max(case.conv.cout) <= 36;
             // What a family leaves to another is tested there; of what all take a third each.
             if !own || !narrow || (c < 2 || c == 4) && i % 3 != c % 3 {

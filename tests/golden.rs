@@ -8,6 +8,7 @@ use tagwalk::device::{Program, cpu, gpu, select};
 use tagwalk::error::Result;
 use tagwalk::kernels::conv::Conv;
 use tagwalk::kernels::conv::norm::{BETA, MEAN, SCALE};
+use tagwalk::kernels::product::Product;
 use tagwalk::kernels::products::Isa;
 use tagwalk::kernels::reference::step::{Batch, Moments, Rules, State, evaluate, step, tensors};
 use tagwalk::kernels::reference::{Labels, Real, Shape, convolution, patches, sigmoid};
@@ -358,7 +359,7 @@ impl Subject<'_> {
         let layers = golden.network.layers.iter().zip(golden.network.lengths().unwrap());
         let own = |conv: Conv| match self.choice.family {
             Family::Native(_) => winograd::applies(&conv, &self.choice),
-            family => self.choice.family_for("conv_forward", &conv) == family,
+            family => self.choice.family_for(Product::Forward, &conv) == family,
         };
         layers.filter(|&(layer, lengths)| own(Conv::new(layer, lengths, golden.batch))).count()
     }

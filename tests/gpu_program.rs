@@ -6,6 +6,7 @@ use tagwalk::device::gpu::{Gpu, Options, adapters, open};
 use tagwalk::device::select::{DeviceKind, Selection};
 use tagwalk::kernels::conv::Conv;
 use tagwalk::kernels::loss::Loss;
+use tagwalk::kernels::product::Product;
 use tagwalk::kernels::{Choice, Family};
 use tagwalk::network::family::member;
 use tagwalk::plan::{Plan, Run, Section, Settings, TensorId, names, training};
@@ -87,7 +88,7 @@ fn two_steps(gpu: &Gpu, family: Family) -> (Vec<Vec<u8>>, usize, Vec<f64>) {
     let network = member("3^5-81/4", 5).unwrap();
     let settings = Settings { batch: 3, mean: true, lambda: 0.3, unbiased_variance: false, choice: Choice::gpu(family) };
     let layers = network.layers.iter().zip(network.lengths().unwrap()).map(|(layer, lengths)| Conv::new(layer, lengths, 3));
-    assert!(layers.into_iter().any(|conv| settings.choice.family_for("conv_forward", &conv) == family), "{family}");
+    assert!(layers.into_iter().any(|conv| settings.choice.family_for(Product::Forward, &conv) == family), "{family}");
     let plan = training(&network, &settings).unwrap();
     let calls = plan.steps.iter().filter(|s| Run::Train.holds(s.section)).count();
     let mut program = gpu.load(plan).unwrap();

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use tagwalk::device::gpu::Gpu;
 use tagwalk::device::{gpu, select};
+use tagwalk::kernels::product::Product;
 use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, conv, cpu, winograd};
 use tagwalk::measure::check::{Alone, KERNELS, Subject, kernel};
 
@@ -98,9 +99,9 @@ fn seen(choice: &Choice) {
 /// A family that asks something of a layer's shape is told on at least 40 shapes that it computes itself, in each of its
 /// products: what it leaves to another family shows nothing of it.
 fn has_cases(choice: &Choice) {
-    for room in ["conv_forward", "conv_weight_gradient", "conv_input_gradient"] {
-        let own = conv::cases().iter().filter(|case| choice.family_for(room, &case.conv) == choice.family).count();
-        assert!(own >= 40, "{room}: {own} shapes in {}", choice.family);
+    for product in Product::ALL {
+        let own = conv::cases().iter().filter(|case| choice.family_for(product, &case.conv) == choice.family).count();
+        assert!(own >= 40, "{product:?}: {own} shapes in {}", choice.family);
     }
 }
 

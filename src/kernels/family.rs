@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::conv::Conv;
 use super::products::Isa;
 use super::winograd::{OUTPUTS, SIZE, WIDE};
-use super::{Choice, Precision, cooperative};
+use super::{Choice, Precision, Product, cooperative};
 
 /// Positions of a window at most that a thread of `conv_forward`'s tiles takes; longer windows are left to its plain
 /// shader, which has f32 only.
@@ -87,19 +87,19 @@ impl fmt::Display for Family {
 }
 
 impl Choice {
-    /// The family that a room's product of a layer is computed in: what the choice says of the room, or, where the shape
+    /// The family that a product of a layer is computed in: what the choice says of it, or, where the shape
     /// does not suit that, the next that it suits: F(3,3), registers, tiles; cooperative matrices, tiles. The one place
     /// that decides it.
-    pub fn family_for(&self, room: &str, conv: &Conv) -> Family {
+    pub fn family_for(&self, product: Product, conv: &Conv) -> Family {
         let (pool, narrowest) = (conv.windows.size, conv.cin.min(conv.cout));
         // Channels go in fours: a wave has one.
         let registers = conv.cin.is_multiple_of(4) && conv.cout.is_multiple_of(4) && conv.stride == 1;
         // In narrower layers few terms do not average away what the transforms magnify, as on the CPU; checks take them all.
         let wide = narrowest >= WIDE || self.tiles.get(SIZE) == Some(&(OUTPUTS as u32));
         let winograd = registers && conv.taps == 3 && (pool == OUTPUTS || conv.unpooled()) && wide;
-        match self.rooms.get(room).copied().unwrap_or(self.family) {
+        match self.rooms.get(product.name()).copied().unwrap_or(self.family) {
             Family::Native(isa) => Family::Native(isa),
-            _ if room == "conv_forward" && pool > LARGEST_WINDOW => Family::Plain,
+            _ if product == Product::Forward && pool > LARGEST_WINDOW => Family::Plain,
             Family::Winograd if winograd => Family::Winograd,
             Family::Winograd | Family::Registers if registers => Family::Registers,
             Family::Cooperative(size) if cooperative::suits(conv) => Family::Cooperative(size),
@@ -154,12 +154,12 @@ mod tests {
             });
             let conv = case.unwrap_or_else(|| panic!("no case {clips} x {input}, {cin} to {cout}")).conv;
             for (family, want) in [Winograd, Registers, Cooperative(16)].into_iter().zip(families) {
-                for room in ["conv_forward", "conv_weight_gradient", "conv_input_gradient"] {
+                for product in Product::ALL {
                     let choice = Choice::gpu(family);
-                    assert_eq!(choice.family_for(room, &conv), want, "{room}, {family}: {conv:?}");
+                    assert_eq!(choice.family_for(product, &conv), want, "{product:?}, {family}: {conv:?}");
                     let mut mixed = choice.clone();
-                    mixed.rooms.insert(room.into(), Plain);
-                    assert_eq!(mixed.family_for(room, &conv), Plain, "a room of its own: {room}");
+                    mixed.rooms.insert(product.name().into(), Plain);
+                    assert_eq!(mixed.family_for(product, &conv), Plain, "a family of its own: {product:?}");
                 }
             }
         }

@@ -36,7 +36,7 @@ pub const OUTPUTS: usize = 3;
 pub const PRODUCTS: usize = 5;
 /// Whether F(3,3)'s products are of pairs of bf16.
 pub fn paired(choice: &Choice) -> bool {
-    choice.precision == Precision::Mixed && choice.tile(PAIRS, 1) == 1
+    choice.precision == Precision::Mixed && choice.tiles.get(PAIRS).is_none_or(|&pairs| pairs == 1)
 }
 
 /// All ways in which this processor has a precision: direct products, then F(3,3) wherever a shape allows it, in mixed
