@@ -95,17 +95,7 @@ pub fn run(args: Args) -> Result<Outcome> {
 
 fn compared(args: &Args, dataset: &Dataset, truth: &Reference, statistics: &Statistics) -> Result<Comparison> {
     let tags = dataset.vocabulary().len();
-    let known = |song: usize| truth.bits(song).iter().any(|&byte| byte != 0);
-    let tested: Vec<usize> = match truth {
-        Reference::Own(_) => songs::of_split(dataset, Split::Test)?.songs,
-        Reference::World(_) => {
-            let test = |&s: &usize| dataset.split(s) == Split::Test && dataset.samples(s) > 0 && known(s);
-            (0..dataset.songs()).filter(test).collect()
-        }
-    };
-    if tested.is_empty() {
-        return Err(Error::input(dataset.folder(), "no test song has audio and a tag").help("`tagwalk info` shows the splits."));
-    }
+    let tested = songs::of_split(dataset, Split::Test)?.songs;
     let how = linear::Options { c: args.c, balanced: args.balanced };
     let none = Options { mode: Mode::None, remove: args.remove, ..Options::default() };
     let lent = Options { mode: Mode::Expected, exclude_self: true, range: args.range, ..none.clone() };
@@ -120,7 +110,7 @@ fn compared(args: &Args, dataset: &Dataset, truth: &Reference, statistics: &Stat
     let along = Labels::along(dataset, Contexts::borrowed(near.lists(), near.memberships()), &lent, args.seed)?;
     let fit = |options: &Options| Floor::fit(dataset, statistics, options, args.seed, 1.0, &how);
     let all = {
-        let (songs, inputs) = floor::rows(statistics, |s| dataset.split(s) == Split::Train && known(s));
+        let (songs, inputs) = floor::rows(statistics, |s| dataset.split(s) == Split::Train && truth.is_tagged(s));
         let models = linear::fit_all(&inputs, WIDTH, &as_labels(&truth.table(&songs, tags)), &vec![1.0; songs.len()], tags, &how);
         Floor { models, songs: songs.len() }
     };

@@ -1,6 +1,7 @@
 //! One run of a grid. Its hash is the SHA-256 of its canonical configuration: the dataset's manifest, the
 //! network, the settings, the seed and all that `train` chooses, but neither device nor place, so that
-//! machines of different kinds can share a grid (a row says which device it came from).
+//! machines of different kinds can share a grid (a row says which device it came from). A file of contexts counts by
+//! what is in it, not by where it lies.
 
 use std::path::Path;
 
@@ -12,11 +13,11 @@ use crate::device::Device;
 use crate::kernels::Choice;
 use crate::network::{Network, family};
 use crate::plan::Settings;
-use crate::playlists;
+use crate::playlists::{self, options::Origin};
 use crate::train::options::{self, Config, Options};
 
 /// Grows when a run of the same configuration would be scored in another way.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// See the module's page.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,10 +56,16 @@ impl Job {
     /// What decides its numbers, in JSON with sorted keys.
     pub fn canonical(&self) -> Value {
         let Settings { batch, mean, lambda, unbiased_variance, choice } = &self.settings;
+        let mut train = self.train.clone();
+        for context in &mut train.propagation.contexts {
+            if let Origin::File(file) = &mut context.from {
+                file.path = Default::default();
+            }
+        }
         json!({
             "grid": VERSION, "dataset": self.fingerprint, "network": self.network, "seed": self.seed,
             "batch": batch, "mean": mean, "lambda": lambda, "unbiased_variance": unbiased_variance,
-            "precision": choice.precision.name(), "train": self.train,
+            "precision": choice.precision.name(), "train": train,
         })
     }
 

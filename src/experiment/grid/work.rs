@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::store::{Found, Scores, Store};
 use super::{Finished, Job, Row, TagRow};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Reference, Split};
 use crate::device::Device;
 use crate::error::{Error, Kind, Result};
 use crate::evaluate::metrics::{Measured, Table};
 use crate::evaluate::songs::{self, Scored};
+use crate::experiment::recovery::{Pairs, recovery};
 use crate::kernels::Choice;
+use crate::playlists::{Mode, RandomLenders};
 use crate::run::{Weights, files, interrupt};
 use crate::train::options::Config;
 use crate::train::{Cadence, Ending, Event, Session};
@@ -145,7 +147,13 @@ fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_song
     let test = measured.figures(&every);
     let groups: HashSet<(bool, u32)> =
         scored.songs.iter().map(|&s| dataset.group(s).map_or((false, s as u32), |g| (true, g))).collect();
+    let world = |option: &str| dataset.manifest().options.pointer(&format!("/world/options/{option}"))?.as_f64();
+    let pairs = recovered(job, dataset)?;
     let row = Row {
+        dataset: job.fingerprint.chars().take(16).collect(),
+        coherence: world("coherence"),
+        untagged: world("untagged"),
+        recorded: world("recorded"),
         arm: job.arm.clone(),
         range: job.range(),
         seed: job.seed,
@@ -161,6 +169,7 @@ fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_song
         steps: job.train.schedule.steps,
         batch: job.settings.batch,
         rate: job.train.schedule.rate,
+        reduction: if job.settings.mean { "mean" } else { "sum" }.into(),
         split_songs: (0..dataset.songs()).filter(|&s| dataset.split(s) == Split::Train && dataset.samples(s) > 0).count(),
         training_songs,
         valid_songs: validated.as_ref().map_or(0, Measured::songs),
@@ -174,6 +183,12 @@ fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_song
         roc_auc: test.roc_auc,
         equal_annotation_map: measured.prevalence().annotation_map,
         popularity_annotation_map: measured.popularity(&songs::popularity(dataset)).annotation_map,
+        missing: pairs.map(|pairs| pairs.missing),
+        recovered: pairs.map(|pairs| pairs.recovered),
+        untrue: pairs.map(|pairs| pairs.untrue),
+        wrong: pairs.map(|pairs| pairs.wrong),
+        recovered_at_random: pairs.map(|pairs| pairs.recovered_at_random),
+        wrong_at_random: pairs.map(|pairs| pairs.wrong_at_random),
         device: describe(shop),
         program: env!("CARGO_PKG_VERSION").into(),
         commands: job.commands(Path::new("DATASET"), Path::new("RUN")),
@@ -191,6 +206,17 @@ fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_song
     });
     let finished = Finished { tags: tags.collect(), row };
     Ok((finished, Scores { scores: scored.scores, songs: scored.songs.iter().map(|&s| s as u32).collect() }))
+}
+
+/// What a draw for every song brings: see [`Row::missing`].
+fn recovered(job: &Job, dataset: &Dataset) -> Result<Option<Pairs>> {
+    let options = &job.train.propagation;
+    let reference = Reference::of(dataset)?;
+    let known = matches!(reference, Reference::World(_)) || options.remove > 0.0;
+    if !known || options.mode == Mode::None || options.random_lenders != RandomLenders::None {
+        return Ok(None);
+    }
+    recovery(dataset, &reference, options, job.seed).map(|found| Some(found.pairs))
 }
 
 fn describe(shop: &Shop) -> String {

@@ -281,7 +281,7 @@ impl Results {
                 continue;
             }
             let numbers: Vec<usize> = scores.songs.iter().map(|&song| song as usize).collect();
-            let truth = songs::truth(dataset, &numbers);
+            let truth = songs::truth(dataset, &numbers)?;
             let table = Measured::new(&Table::new(&scores.scores, &truth, run.job.tags())?);
             let groups = numbers.iter().map(|&song| dataset.group(song)).collect();
             all.insert(hash.clone(), Scored { table, songs: scores.songs, groups });
