@@ -300,12 +300,15 @@ fn a_job_is_a_plain_command() {
     let mut count = 0;
     for (split, remove) in [(SplitBy::Prepared, 0.0), (SplitBy::Songs, 0.5)] {
         let spec = Spec {
-            arms: arms::all(remove),
+            arms: [arms::all(remove), vec![arms::walk_sum(remove)], arms::floors(remove)].concat(),
             scanned: vec!["walk".into()],
             ranges: vec![0.0, 0.35],
             range: 0.3,
+            tuned: vec!["walk, sum".into()],
+            rates: vec![0.5, 1.0],
             seeds: 3..5,
             tops: vec![Some(2), None],
+            vocabulary: 4,
             split,
             network: "3^3-9/8".into(),
             batch: 4,

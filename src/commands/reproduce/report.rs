@@ -47,7 +47,7 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
             let gain = [
                 compared.and_then(|c| c.difference.roc_auc).map_or(String::new(), |v| format!("{v:+.3}")),
                 compared.and_then(|c| c.over_seeds.roc_auc).map_or(String::new(), |s| ends(s.low, s.high)),
-                compared.and_then(|c| c.by_groups.roc_auc).map_or(String::new(), |g| ends(g.difference.low, g.difference.high)),
+                compared.and_then(|c| c.by_groups.roc_auc).map_or(String::new(), |g| ends(g.low, g.high)),
             ];
             row(&mut table, &line.name, line.runs.len().to_string(), &line.mean, gain);
         }

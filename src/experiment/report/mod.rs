@@ -2,11 +2,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`results`] | rows to means, gains and intervals; ranges chosen on validation |
+//! | [`results`] | rows to means; ranges and rates chosen on validation |
+//! | [`compared`] | gains over the baseline, and how sure they are |
 //! | [`figures`] | the paper's figures as numbers and pictures |
 //! | [`paper`] | what the paper prints |
 //! | `page` | the report as one page |
 
+pub mod compared;
 pub mod figures;
 mod page;
 pub mod paper;
@@ -21,6 +23,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::grid::{Finished, Spec, Store, row};
 use crate::format::atomic;
+use compared::IntervalRow;
 use results::{Line, Measure, Results};
 
 /// The page's name.
@@ -61,6 +64,11 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
     let key = |f: &Finished| (f.row.seed, f.row.tags, f.row.arm.clone(), f.row.range.map(f64::to_bits), f.row.hash.clone());
     finished.sort_by_key(|f| key(f));
     store.collect(&finished)?;
+    let mut intervals: Vec<IntervalRow> = store.intervals();
+    intervals.retain(|row| results.intervals.iter().all(|new| new.key != row.key));
+    intervals.extend(results.intervals.iter().cloned());
+    intervals.sort_by(|a, b| (a.tags, &a.arm, &a.key, &a.by, &a.measure).cmp(&(b.tags, &b.arm, &b.key, &b.by, &b.measure)));
+    store.keep_intervals(&intervals)?;
     let folder = store.folder();
     let place = |name: &str| -> Result<PathBuf> {
         let path = folder.join(name);
@@ -143,14 +151,14 @@ fn arm_row(tags: usize, line: &Line, m: Measure) -> ArmRow {
         seeds_low: seeds.map(|s| s.low),
         seeds_high: seeds.map(|s| s.high),
         seeds_p: seeds.and_then(|s| s.p),
-        songs_low: songs.map(|g| g.difference.low),
-        songs_high: songs.map(|g| g.difference.high),
-        groups_low: groups.map(|g| g.difference.low),
-        groups_high: groups.map(|g| g.difference.high),
-        tags_low: by_tags.map(|g| g.difference.low),
-        tags_high: by_tags.map(|g| g.difference.high),
-        relative_groups_low: groups.map(|g| g.relative.low),
-        relative_groups_high: groups.map(|g| g.relative.high),
+        songs_low: songs.map(|g| g.low),
+        songs_high: songs.map(|g| g.high),
+        groups_low: groups.map(|g| g.low),
+        groups_high: groups.map(|g| g.high),
+        tags_low: by_tags.map(|g| g.low),
+        tags_high: by_tags.map(|g| g.high),
+        relative_groups_low: groups.map(|g| g.relative_low),
+        relative_groups_high: groups.map(|g| g.relative_high),
     }
 }
 

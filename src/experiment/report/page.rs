@@ -1,11 +1,11 @@
 //! The report as one page that needs no network: tables and figures inline, readable on paper and on a phone.
 
 use super::About;
+use super::compared::{Compared, Ends};
 use super::figures::{Category, Figure};
 use super::paper;
-use super::results::{Compared, Line, Measure, Panel, Results, Run};
+use super::results::{Line, Measure, Panel, Results, Run};
 use crate::evaluate::Figures;
-use crate::evaluate::paired::Gain;
 use crate::experiment::grid::Spec;
 use crate::format::html::{Html, all, el, row, table};
 use crate::format::svg::escape;
@@ -148,7 +148,7 @@ fn table_1(panel: &Panel, spec: &Spec) -> Html {
     }
     let mut about = format!("Baseline: {} ({}). Proposed: {} ({})", baseline.name, baseline.what, proposed.name, proposed.what);
     if !proposed.chosen.is_empty() {
-        about.push_str(&format!("; r by seed: {}", chosen(proposed)));
+        about.push_str(&format!("; {} by seed: {}", proposed.choice, chosen(proposed)));
     }
     about.push_str(&format!(". {} seeds.", proposed.runs.len()));
     if printed.is_none() {
@@ -172,8 +172,8 @@ const SURE: [&str; 5] = ["over seeds", "p", "by songs", "by groups", "by tags"];
 /// How sure a difference is.
 fn sure(compared: Option<&Compared>, m: Measure) -> [String; 5] {
     let seeds = compared.and_then(|c| m.of(&c.over_seeds));
-    let by = |of: fn(&Compared) -> &Figures<Option<Gain>>| {
-        interval(compared.and_then(|c| m.of(of(c))).map(|gain| (gain.difference.low, gain.difference.high)))
+    let by = |of: fn(&Compared) -> &Figures<Option<Ends>>| {
+        interval(compared.and_then(|c| m.of(of(c))).map(|gain| (gain.low, gain.high)))
     };
     let p = seeds.and_then(|s| s.p).map_or("–".into(), |p| if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") });
     let over = interval(seeds.map(|s| (s.low, s.high)));
