@@ -23,6 +23,7 @@ pub fn foretell(
     shop: &Shop,
     hardest: &Job,
 ) -> Result<()> {
+    print::note(format_args!("timing a step of {}, {} at once", hardest.network_name(), crew.at_once));
     let step = crew::measure(shop, hardest, crew, Duration::from_millis(1500))?;
     let network = hardest.network.clone();
     // A forward pass is about a third of a step's work.
@@ -31,7 +32,8 @@ pub fn foretell(
         songs.map(|s| segments(dataset.samples(s), network.clip_length)).sum::<usize>() as f64
     };
     let evaluation = (scored(Split::Valid) + scored(Split::Test)) / spec.batch as f64 / 3.0;
-    let seconds = pending.len() as f64 * (spec.steps as f64 + evaluation) * step / crew.at_once as f64;
+    let trained = pending.iter().filter(|(_, job)| job.steps() > 0).count();
+    let seconds = trained as f64 * (spec.steps as f64 + evaluation) * step / crew.at_once as f64;
     let time = Duration::try_from_secs_f64(seconds).map_or("longer than can be said".into(), duration);
     print::note(format_args!(
         "{} runs ({} arms, {} seeds, {}), {} of them to do: {} steps of {} clips each, network {}",

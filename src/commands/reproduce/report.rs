@@ -141,6 +141,7 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
         command: own_command(&[]),
         facts: facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
         min_positives: args.min_positives,
+        choose_by: args.choose_by,
         level: LEVEL,
         categories,
     })

@@ -28,6 +28,17 @@ pub struct Source {
     pub tops: Vec<Option<usize>>,
     /// A table of categories beside the data.
     pub categories: Option<PathBuf>,
+    /// Where the dataset lies that a dry run has made to look at.
+    _passing: Option<Passing>,
+}
+
+/// A folder that goes when it is no longer looked at.
+struct Passing(PathBuf);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Source {
@@ -43,7 +54,11 @@ impl Source {
         }
         if name == MSD {
             // A machine that does one run of many must not look through a million files first.
-            if !(is_made && args.is_a_part()) {
+            if args.dry_run && !is_made {
+                return Err(Error::usage("--dry-run", "writes nothing, and the paper's data are not prepared yet")
+                    .help("The same command with --list in place of --dry-run prepares them."));
+            }
+            if !(is_made && (args.is_a_part() || args.dry_run)) {
                 args.msd.prepare(&made)?;
             }
             let dataset = Dataset::open(&made)?;
@@ -57,11 +72,15 @@ impl Source {
                 remove: 0.0,
                 tops,
                 categories: None,
+                _passing: None,
             });
         }
         if name == DEMO || is_demo_folder {
             let data = demo::find_data((name != DEMO).then_some(args.dataset.as_path()))?;
-            let dataset = if is_made { Dataset::open(&made)? } else { demo::prepare_dataset(&data, &made, 0)? };
+            let passing = (args.dry_run && !is_made)
+                .then(|| Passing(std::env::temp_dir().join(format!("tagwalk-dry-run-{}", std::process::id()))));
+            let folder = passing.as_ref().map_or(&made, |passing| &passing.0);
+            let dataset = if is_made { Dataset::open(&made)? } else { demo::prepare_dataset(&data, folder, 0)? };
             let categories = Some(data.join("categories.tsv")).filter(|path| path.is_file());
             return Ok(Source {
                 title: "the demo's music".into(),
@@ -71,6 +90,7 @@ impl Source {
                 remove: demo::REMOVED,
                 tops: vec![None],
                 categories,
+                _passing: passing,
             });
         }
         let dataset = Dataset::open(&args.dataset)?;
@@ -78,7 +98,7 @@ impl Source {
         let many = dataset.vocabulary().len() > PAPER_TAGS[0];
         let tops = if many { vec![Some(PAPER_TAGS[0]), None] } else { vec![None] };
         let title = args.dataset.file_name().map_or(name.to_string(), |name| name.to_string_lossy().into_owned());
-        Ok(Source { title, dataset, split, remove: 0.0, tops, categories: None })
+        Ok(Source { title, dataset, split, remove: 0.0, tops, categories: None, _passing: None })
     }
 }
 

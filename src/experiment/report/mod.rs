@@ -4,15 +4,21 @@
 //! |---|---|
 //! | [`results`] | rows to means; ranges and rates chosen on validation |
 //! | [`compared`] | gains over the baseline, and how sure they are |
-//! | [`figures`] | the paper's figures as numbers and pictures |
+//! | [`figures`] | a figure; those of the dataset alone, Figs. 1 and 2 |
+//! | [`search`] | Figs. 3 and 4, by search range |
+//! | [`tags`] | Figs. 5 and 6, by tag |
+//! | [`factors`] | what changes as tags, playlists and ranges do, one at a time |
 //! | [`paper`] | what the paper prints |
 //! | `page` | the report as one page |
 
 pub mod compared;
+pub mod factors;
 pub mod figures;
 mod page;
 pub mod paper;
 pub mod results;
+pub mod search;
+pub mod tags;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,6 +46,8 @@ pub struct About {
     /// Device, versions, configuration.
     pub facts: Vec<(String, String)>,
     pub min_positives: usize,
+    /// What ranges and rates were chosen by, on validation songs.
+    pub choose_by: Measure,
     pub level: f64,
     /// Tags of each category.
     pub categories: Vec<(String, Vec<String>)>,
@@ -48,18 +56,19 @@ pub struct About {
 /// Writes the report of `results` into the grid's folder: the page, `figures/*.svg`, `data/*.csv`, and the
 /// collected rows. Gives the page's path.
 pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, about: &About) -> Result<PathBuf> {
-    let categories = figures::categorised(results, spec, dataset, &about.categories);
-    let all = [
-        figures::long_tail(dataset),
-        figures::distance(dataset),
-        figures::search_range(results, spec, &[Measure::AnnotationMap], 3, "annotation"),
-        figures::search_range(results, spec, &[Measure::RetrievalMap, Measure::RocAuc], 4, "retrieval"),
-        figures::popularity(results, spec),
-        figures::categories(results, &categories),
-    ];
     // Rows of other grids in the same folder stay.
     let mut kept = store.collected().0;
     kept.extend(results.runs.iter().map(|(hash, run)| (hash.clone(), run.finished.clone())));
+    let categories = tags::categorised(results, spec, dataset, &about.categories);
+    let mut all = vec![
+        figures::long_tail(dataset),
+        figures::distance(dataset),
+        search::search_range(results, spec, &[Measure::AnnotationMap], 3, "annotation"),
+        search::search_range(results, spec, &[Measure::RetrievalMap, Measure::RocAuc], 4, "retrieval"),
+        tags::popularity(results, spec),
+        tags::categories(results, &categories),
+    ];
+    all.extend(factors::factors(results, spec, kept.values(), about));
     let mut finished: Vec<&Finished> = kept.values().collect();
     let key = |f: &Finished| (f.row.seed, f.row.tags, f.row.arm.clone(), f.row.range.map(f64::to_bits), f.row.hash.clone());
     finished.sort_by_key(|f| key(f));
@@ -84,7 +93,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
         }
         atomic::write_among(&data.join(format!("{}.csv", figure.id)), &figure.csv)?;
     }
-    atomic::write_among(&data.join("tags.csv"), &figures::tags(results, spec))?;
+    atomic::write_among(&data.join("tags.csv"), &tags::table(results, spec))?;
     atomic::write_among(&data.join("arms.csv"), &row::write(&arms(results)))?;
     let page = page::page(results, spec, &all, &categories, about);
     let path = folder.join(PAGE);

@@ -2,9 +2,10 @@
 
 use super::About;
 use super::compared::{Compared, Ends};
-use super::figures::{Category, Figure};
+use super::figures::Figure;
 use super::paper;
 use super::results::{Line, Measure, Panel, Results, Run};
+use super::tags::Category;
 use crate::evaluate::Figures;
 use crate::experiment::grid::Spec;
 use crate::format::html::{Html, all, el, row, table};

@@ -313,7 +313,7 @@ pub fn frequent(finished: &Finished, min_positives: usize) -> Vec<usize> {
 }
 
 /// A run's figures over the tags that count.
-fn figures(finished: &Finished, min_positives: usize) -> Figures<Option<f64>> {
+pub fn figures(finished: &Finished, min_positives: usize) -> Figures<Option<f64>> {
     let tags = frequent(finished, min_positives);
     Figures {
         annotation_map: finished.row.annotation_map,
