@@ -41,7 +41,8 @@ fn yes(folder: &Path, packed: bool) -> Set {
         .filter_map(|line| line.split_once(','))
         .map(|(number, tag)| (number.trim().into(), tag.trim().into()))
         .collect();
-    let playlists = file("train.txt")[2..].iter().map(|line| line.split_whitespace().map(name).collect::<Vec<_>>());
+    let train = file("train.txt");
+    let playlists = train[2..].iter().map(|line| line.split_whitespace().map(name).collect::<Vec<_>>());
     let tags = file("tags.txt").into_iter().enumerate().filter(|(_, line)| !line.starts_with('#')).map(|(song, line)| {
         let own = line.split_whitespace().map(|tag| called.get(tag).cloned().unwrap_or_else(|| tag.into()));
         (name(&song.to_string()), own.collect())

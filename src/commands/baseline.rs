@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::flags::ViewFlags;
 use super::{Outcome, print};
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ pub struct Args {
     /// Decides whose tags are removed
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    #[command(flatten)]
+    pub view: ViewFlags,
     /// Search range r of the walks, 0 to 1
     #[arg(long, default_value_t = 0.4)]
     pub range: f64,
@@ -60,7 +63,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     if args.neighbours == 0 {
         return Err(Error::usage("--neighbours", "must be at least 1"));
     }
-    let dataset = Dataset::open(&args.dataset)?;
+    let dataset = Dataset::open(&args.dataset)?.seen(args.view.view(args.seed)?)?;
     let truth = Reference::of(&dataset)?;
     interrupt::listen("stopping")?;
     let mut statistics = Statistics::new(&dataset, &floor::heard(&dataset), &interrupt::check)?;

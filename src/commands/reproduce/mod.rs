@@ -41,7 +41,7 @@ pub struct Args {
     /// The grid's folder: rows, runs, report
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// The small network and few seeds and ranges: minutes on a collection of some hundred songs [the default]
+    /// The small network at half its width, few seeds and ranges: minutes on a collection of some hundred songs [the default]
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
     /// The released network, ten seeds, all ranges
@@ -80,7 +80,7 @@ pub struct Args {
     /// [default: walk-exclude-self where songs lack tags, else walk]
     #[arg(long, value_name = "ARM,...", value_delimiter = ',')]
     pub scan: Vec<String>,
-    /// Arms whose rate is also chosen on validation, at --range [default: the proposed one, and walk-sum]
+    /// Arms whose rate is also chosen on validation, at --range [default: walk-exclude-self and walk-sum, means and sums of the same]
     #[arg(long, value_name = "ARM,...", value_delimiter = ',')]
     pub tune: Vec<String>,
     /// The rates it is chosen among, as multiples of --rate; one alone: none is chosen [default: 1,2; with --full 0.5,1,2]
@@ -95,13 +95,14 @@ pub struct Args {
     /// Vocabularies: so many of the most frequent tags, or `all` [default: 50 and all]
     #[arg(long, value_name = "N|all,...", value_delimiter = ',')]
     pub top: Vec<Top>,
-    /// How a seed draws the split [default: whole groups where the dataset has them, else songs; for `msd` prepared]
+    /// How a seed draws the split [default: whole groups where the dataset has them, else songs; prepared for `msd` and for a
+    /// world whose test songs alone are annotated in full]
     #[arg(long, value_enum)]
     pub split_by: Option<SplitName>,
     /// Share of the tagged training songs that lose all tags [default: 0; for the demo 0.8]
     #[arg(long, value_name = "SHARE")]
     pub remove: Option<f64>,
-    /// The family member [default: 3^5-81, with --full 3^9]
+    /// The family member [default: 3^5-81/2, with --full 3^9]
     #[arg(long, value_name = "NAME")]
     pub network: Option<String>,
     /// Steps of every run [default: 696, with --full ten epochs]
@@ -126,7 +127,7 @@ pub struct Args {
     /// Resamples for intervals by songs, groups and tags; 0: none
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub bootstrap: usize,
-    /// Categories of tags, a table `tag<TAB>category` [default: categories.tsv beside the demo's music, else the paper's]
+    /// Categories of tags, a table `tag<TAB>category` [default: categories.tsv beside the demo's music, a world's own, else the paper's]
     #[arg(long, value_name = "FILE")]
     pub categories: Option<PathBuf>,
 

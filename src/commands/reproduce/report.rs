@@ -106,6 +106,19 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
                 spec.range
             ),
         ),
+        (
+            "rates",
+            match spec.arms.iter().filter(|arm| spec.is_tuned(&arm.name)).map(|arm| arm.name.as_str()).collect::<Vec<_>>()[..] {
+                [] => "one".into(),
+                ref tuned => format!(
+                    "{} times {} for {} at r = {}; where losses are summed, over clips times tags: the same steps",
+                    spec.rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
+                    spec.rate,
+                    tuned.join("; "),
+                    spec.range
+                ),
+            },
+        ),
         ("chosen by", format!("{} of each seed's validation songs, over all tags", args.choose_by.name())),
         (
             "intervals",

@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::Args;
 use crate::commands::{demo, print};
-use crate::dataset::{Dataset, manifest};
+use crate::dataset::{Dataset, manifest, truth};
 use crate::error::{Error, Result};
 use crate::experiment::grid::spec::SplitBy;
 use crate::import::prepare::{self, Made, Msd, Others, PaperFiles};
@@ -94,11 +96,23 @@ impl Source {
             });
         }
         let dataset = Dataset::open(&args.dataset)?;
-        let split = if dataset.manifest().groups > 2 { SplitBy::Groups } else { SplitBy::Songs };
+        let by_side =
+            dataset.manifest().options.pointer("/world/options/sparse_everywhere").and_then(Value::as_bool) == Some(false);
+        let split = match dataset.manifest().groups {
+            // Songs that were to test have all their tags there: they must not train.
+            _ if by_side => SplitBy::Prepared,
+            0..=2 => SplitBy::Songs,
+            _ => SplitBy::Groups,
+        };
+        let categories = Some(args.dataset.join(truth::FOLDER).join(truth::CATEGORIES)).filter(|path| path.is_file());
         let many = dataset.vocabulary().len() > PAPER_TAGS[0];
         let tops = if many { vec![Some(PAPER_TAGS[0]), None] } else { vec![None] };
-        let title = args.dataset.file_name().map_or(name.to_string(), |name| name.to_string_lossy().into_owned());
-        Ok(Source { title, dataset, split, remove: 0.0, tops, categories: None, _passing: None })
+        let coherence = dataset.manifest().options.pointer("/world/options/coherence").and_then(Value::as_f64);
+        let title = match coherence {
+            Some(coherence) => format!("a made-up world, coherence {coherence}"),
+            None => args.dataset.file_name().map_or(name.to_string(), |name| name.to_string_lossy().into_owned()),
+        };
+        Ok(Source { title, dataset, split, remove: 0.0, tops, categories, _passing: None })
     }
 }
 

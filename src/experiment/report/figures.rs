@@ -62,10 +62,16 @@ pub fn long_tail(dataset: &Dataset) -> Figure {
     let points: Vec<(f64, f64)> = tags.iter().map(|tag| (tag.rank as f64, 100.0 * tag.share)).collect();
     plot.level("5 % of the songs", 100.0 * TAIL, COLOURS[5], Stroke::Dashed);
     plot.curve("songs linked to the tag", &points, COLOURS[0], Stroke::Solid);
-    // Names far enough from each other to be read: the first, the last, and some between.
+    // Names that do not run into each other: the first, the last, and some between. A letter is about a sixtieth of the
+    // picture wide and a line a thirteenth of it high.
     let mut named: Vec<&Tag> = Vec::new();
+    let span = |tag: &Tag| {
+        let (at, width) = (tag.rank as f64 / last, (tag.tag.chars().count() + 2) as f64 / 60.0);
+        if at + width <= 1.0 { (at, at + width) } else { (at - width, at) }
+    };
     let room = |a: &Tag, b: &Tag| {
-        (a.rank as f64 - b.rank as f64).abs() / last > 0.2 || (a.share - b.share).abs() / most.max(1e-9) > 0.075
+        let ((a0, a1), (b0, b1)) = (span(a), span(b));
+        a1 < b0 || b1 < a0 || (a.share - b.share).abs() / most.max(1e-9) > 0.077
     };
     for tag in tags.iter().take(1).chain(tags.last()).chain(&tags) {
         if named.len() < 9 && named.iter().all(|other| room(other, tag)) {

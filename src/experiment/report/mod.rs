@@ -7,10 +7,12 @@
 //! | [`figures`] | a figure; those of the dataset alone, Figs. 1 and 2 |
 //! | [`search`] | Figs. 3 and 4, by search range |
 //! | [`tags`] | Figs. 5 and 6, by tag |
+//! | [`around`] | rows that differ in one factor alone |
 //! | [`factors`] | what changes as tags, playlists and ranges do, one at a time |
 //! | [`paper`] | what the paper prints |
 //! | `page` | the report as one page |
 
+pub mod around;
 pub mod compared;
 pub mod factors;
 pub mod figures;

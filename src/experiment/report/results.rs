@@ -30,6 +30,11 @@ impl Measure {
         }
     }
 
+    /// For the head of a column.
+    pub fn short(self) -> &'static str {
+        if self == Measure::RetrievalMap { "retrieval MAP" } else { self.name() }
+    }
+
     /// As people say it; retrieval MAP is what others call macro PR-AUC.
     pub fn name(self) -> &'static str {
         match self {
