@@ -55,8 +55,9 @@ fn brought(around: &Around) -> Option<Figure> {
         })
         .collect();
     let last = rows.last()?.range;
+    type Curve<'a> = (&'a str, fn(&At) -> f64, Stroke);
     let curve = |of: fn(&At) -> f64| rows.iter().map(|at| (at.range, 100.0 * of(at))).collect::<Vec<_>>();
-    let picture = |title: &str, name: &str, curves: [(&str, fn(&At) -> f64, Stroke); 2]| {
+    let picture = |title: &str, name: &str, curves: [Curve; 2]| {
         let values = curves.iter().flat_map(|(_, of, _)| rows.iter().map(|at| 100.0 * of(at)));
         let axis = Axis::around(name, values.collect::<Vec<_>>(), true).percent();
         let mut plot = Plot::new(title, Axis::linear("search range r", -0.03, last.max(0.1) + 0.03), axis);

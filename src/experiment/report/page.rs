@@ -14,7 +14,7 @@ use crate::format::svg::escape;
 const STYLE: &str = "
 :root{color-scheme:light}
 *{box-sizing:border-box}
-body{font:16px/1.5 system-ui,sans-serif;color:#0f172a;background:#fff;max-width:64rem;margin:0 auto;padding:1rem}
+body{font:16px/1.5 system-ui,sans-serif;color:#0f172a;background:#fff;max-width:72rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.2rem;margin:2rem 0 .4rem;border-bottom:1px solid #e2e8f0}
 p{margin:.4rem 0}.note{background:#fef3c7;padding:.5rem .8rem;border-left:4px solid #d97706}
 .found{color:#334155}.figures{display:flex;flex-wrap:wrap;gap:1rem}.figures>div{flex:1 1 24rem;min-width:min(24rem,100%);max-width:30rem}
@@ -199,8 +199,8 @@ fn table_2(categories: &[Category]) -> Html {
     let rows = categories.iter().map(|c| {
         let cells = vec![
             format!("{} ({})", c.category, c.tags),
-            format!("{} tags", c.vocabulary),
-            format!("{:.1} %", c.popularity_percent),
+            format!("{}\u{a0}tags", c.vocabulary),
+            format!("{:.1}\u{a0}%", c.popularity_percent),
             format!("{:+.1} %", c.map_improvement_percent),
             format!("{:+.1} %", c.auc_improvement_percent),
         ];
