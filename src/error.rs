@@ -69,6 +69,12 @@ impl Error {
         Error::new(Kind::Interrupted, None, what)
     }
 
+    /// The same of another place: a command names the flag for what the library names by its idea.
+    pub fn place(mut self, place: impl Into<String>) -> Error {
+        self.place = Some(place.into());
+        self
+    }
+
     /// Adds what to do next.
     pub fn help(mut self, help: impl Into<String>) -> Error {
         self.help = Some(help.into());

@@ -171,6 +171,10 @@ fn runs_go_on_with_their_contexts_and_categories() {
     fails(&["explain", text(&whole), "--song", "song 0", "--tag", "high", "--range", "0.5"], 2, &["so does the run"]);
     fails(&["explain", text(&data), "--song", "song 0", "--tag", "High"], 2, &["no tag \"High\"", "There is \"high\"."]);
     fails(&["explain", text(&data), "--song", "song 0", "--tag", "high", "--mode", "none"], 2, &["nothing to explain"]);
+    fails(&["explain", text(&data), "--song", "song 0", "--tag", "high", "--top", "0"], 2, &["--top"]);
+    // Groups have names; five songs in a row are one, and song 5 has a tag of song 9's.
+    let (out, _) = succeeds(&["explain", text(&data), "--song", "song 5", "--tag", "bright", "--contexts", "group"]);
+    assert!(out.contains("group group 1  song 5.wav") && !out.contains("group group 0"), "{out}");
 }
 
 #[test]

@@ -46,6 +46,32 @@ fn wrong_usage_and_wrong_files_exit_with_2_and_name_the_place() {
     assert!(!folder.path().join("run").join("config.json").exists(), "a refused run left a configuration");
 }
 
+/// What a beginner mixes up is recognised, and the right line is given.
+#[cfg(feature = "import")]
+#[test]
+fn what_stands_in_the_wrong_place_is_recognised() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    std::fs::create_dir_all(path("music/band")).unwrap();
+    std::fs::create_dir(path("run")).unwrap();
+    std::fs::write(path("music/band/Song.MP3"), "").unwrap();
+    std::fs::write(path("run/config.json"), "{}").unwrap();
+    let (music, song, run) = (path("music"), path("music/band/Song.MP3"), path("run"));
+    refuses(&["tag", &song, &run], 2, &format!("Write: tagwalk tag {run} {song}"));
+    refuses(&["tag", &music, &run], 2, "the run comes first");
+    refuses(&["tag", &song, &song], 2, "is audio, and no run");
+    let prepare = format!("tagwalk prepare --out DATASET --audio {music} --tags");
+    for command in [&["info"][..], &["verify"], &["walk", "--song", "a"], &["train", "--out", "never"]] {
+        let arguments = [command, &[music.as_str()]].concat();
+        refuses(&arguments, 2, &prepare);
+        refuses(&arguments, 2, "is a folder of music, and no dataset");
+    }
+    refuses(&["tag", &music, &song], 2, "no run here");
+    // A damaged dataset with audio beside it is none of that.
+    std::fs::write(path("music/manifest.json"), "{}").unwrap();
+    refuses(&["info", &music], 2, "manifest.json");
+}
+
 /// Also where clap finds what is wrong: one prefix, once, the rest indented, and where to read on.
 #[test]
 fn wrong_flags_are_said_behind_the_same_prefix() {

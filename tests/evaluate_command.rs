@@ -78,6 +78,30 @@ fn a_table_for_people() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+/// Rare tags are counted and some are named; what is too little is said to be.
+#[test]
+fn little_is_said_to_be_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let [p, t] = ["p.npy", "t.npy"].map(|name| folder.path().join(name).to_str().unwrap().to_string());
+    let said = |songs: usize, tags: usize, score: &dyn Fn(usize, usize) -> f32| {
+        let of = |i: usize| (i / tags, i % tags);
+        let scores: Vec<f32> = (0..songs * tags).map(of).map(|(song, tag)| score(song, tag)).collect();
+        let truth: Vec<u8> = (0..songs * tags).map(of).map(|(song, tag)| u8::from((song + tag) % 4 == 0)).collect();
+        npy::write(Path::new(&p), &[songs, tags], &scores).unwrap();
+        npy::write(Path::new(&t), &[songs, tags], &truth).unwrap();
+        String::from_utf8(tagwalk(&["--predictions", &p, "--truth", &t]).stdout).unwrap()
+    };
+    let few = said(8, 9, &|song, tag| (song * tag) as f32);
+    for what in ["Tags with fewer, 9: 0, 1, 2, 3, 4 and 4 more", "8 songs are few to conclude from", "No tag has 5 songs"] {
+        assert!(few.contains(what), "{what}: {few}");
+    }
+    let right = said(200, 3, &|song, tag| f32::from(u8::from((song + tag) % 4 == 0)));
+    assert!(!right.contains("few to conclude") && !right.contains("holds 0.5") && !right.contains("with fewer"), "{right}");
+    // Equal scores rank nothing.
+    let equal = said(200, 3, &|_, _| 0.5);
+    assert!(equal.contains("ROC-AUC, 0.500 to 0.500, holds 0.5"), "{equal}");
+}
+
 #[test]
 fn wrong_files_are_named() {
     let folder = tempfile::tempdir().unwrap();

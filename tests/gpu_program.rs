@@ -127,12 +127,12 @@ fn two_steps(gpu: &Gpu, family: Family) -> (Vec<Vec<u8>>, usize, Vec<f64>) {
 fn a_step_gives_the_same_bits_again_checked_or_not_timed_or_not() {
     let gpu = gpu();
     for family in [Family::Plain, Family::Tiled, Family::Registers, Family::Winograd] {
-        let (first, calls, timings) = two_steps(&gpu, family.clone());
+        let (first, calls, timings) = two_steps(&gpu, family);
         assert!(first[0] != first[1], "the losses of two steps differ");
         assert!(timings.is_empty(), "timing was not asked for");
-        assert_eq!(two_steps(&gpu, family.clone()).0, first, "again");
+        assert_eq!(two_steps(&gpu, family).0, first, "again");
         let options = Options { timed: true, ..Options::default() };
-        let (timed, _, timings) = two_steps(&gpu.with(options), family.clone());
+        let (timed, _, timings) = two_steps(&gpu.with(options), family);
         assert_eq!(timed, first, "timed");
         if gpu.adapter.features.contains(&"timestamps") {
             assert_eq!(timings.len(), calls);

@@ -182,7 +182,7 @@ fn tags_of_last_fm() {
 fn parts_of_any_content_join_or_are_refused() {
     use std::sync::atomic::AtomicBool;
     use tagwalk::dataset::manifest;
-    use tagwalk::import::prepare::{self, Options, Part, SplitBy};
+    use tagwalk::import::prepare::{self, Options, Part, SplitFrom};
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let stop = AtomicBool::new(false);
@@ -194,7 +194,7 @@ fn parts_of_any_content_join_or_are_refused() {
     file(folder.path(), "tags.tsv", b"a\tx\nb\ty\nc\tx\n");
     file(folder.path(), "list.m3u", b"a.wav\nb.wav\nc\n");
     let fractions = "0.5,0.25,0.25".parse().unwrap();
-    let split = Some(SplitBy::Chance { fractions, seed: 1, grouped: true });
+    let split = Some(SplitFrom::Chance { fractions, seed: 1, grouped: true });
     let (audio, tags, playlists) = (vec![at("audio")], vec![at("tags.tsv")], vec![at("list.m3u")]);
     let options = Options { out: at("part"), audio, tags, playlists, split, ..Options::default() };
     prepare::prepare_part(&options, Part::new(1, 1).unwrap(), &stop, &|_| ()).unwrap();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use tagwalk::dataset::Split;
-use tagwalk::import::prepare::{self, Made, Msd, Options, Others, PaperFiles, SplitBy};
+use tagwalk::import::prepare::{self, Made, Msd, Options, Others, PaperFiles, SplitFrom};
 use tagwalk::import::splits::Numbers;
 use tagwalk::import::tags::Tags;
 
@@ -19,7 +19,7 @@ use common::prepared::{dropped, fails, made, playlists, rows, songs};
 fn small(paper: &PaperFiles, files: &Files) -> Options {
     let mut options = paper.options(&files.at("out"), 1000, 3);
     options.decode.rate = 8000;
-    options.split = Some(SplitBy::Playlists(Others::Drawn { numbers: Numbers { valid: 1, test: 1 }, seed: 3 }));
+    options.split = Some(SplitFrom::Playlists(Others::Drawn { numbers: Numbers { valid: 1, test: 1 }, seed: 3 }));
     options
 }
 
@@ -122,7 +122,7 @@ fn clips_and_tracks_in_every_form() {
     // Without a list, clips named by their tracks are known, and no other.
     let mut options = small(&paper, &files);
     options.msd.as_mut().unwrap().clips.clear();
-    options.split = Some(SplitBy::Playlists(Others::Listed(vec![lists.clone()])));
+    options.split = Some(SplitFrom::Playlists(Others::Listed(vec![lists.clone()])));
     assert_eq!(prepare::plan(&options).unwrap().songs_with_audio, 1);
 
     files.write("train_x_7d_id.txt", "11\n");
@@ -163,7 +163,7 @@ fn published_lists_validate_and_test_beside_playlists() {
     ];
     assert_eq!(sides(&options), trained);
     // The lists alone: who is on none lends only, and its audio is left out.
-    options.split = Some(SplitBy::Files(vec![valid, test]));
+    options.split = Some(SplitFrom::Files(vec![valid, test]));
     options.out = files.at("listed");
     assert_eq!(sides(&options), [(t1, Split::Valid), (t2, Split::Test), (t7, Split::Valid), (t8, Split::Test)]);
     assert_eq!(prepare::plan(&options).unwrap().songs_with_audio, 4);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tagwalk::dataset::Split;
 use tagwalk::import::playlists::Reading;
-use tagwalk::import::prepare::{Options, SplitBy};
+use tagwalk::import::prepare::{Options, SplitFrom};
 use tagwalk::import::splits;
 
 mod common;
@@ -24,7 +24,7 @@ fn magnatagatune() {
         \"2\"\t\"0\"\t\"1\"\t\"0/a-0-29.mp3\"\r\n\"6\"\t\"1\"\t\"1\"\t\"b/b-0-29.mp3\"\r\n\"6\"\t\"1\"\t\"1\"\t\"b/b-0-29.mp3\"\r\n\
         8\t1\t0\tc/c-0-29.mp3\r\n9\t0\t0\t\"f/d's \"\"song\"\"-30-59.mp3\"\r\n10\t1\t1\t\"\"\r\n11\t1\t0\t6/norine_braun-117-146.mp3\r\n";
     let tags = vec![files.write("annotations_final.csv", table)];
-    let (report, d) = made(&Options { tags, split: Some(SplitBy::MagnaTagATune), ..files.options() });
+    let (report, d) = made(&Options { tags, split: Some(SplitFrom::MagnaTagATune), ..files.options() });
     let expected = [
         ("0/a-0-29.mp3", Split::Train, 400, vec!["slow"]),
         ("6/norine_braun-117-146.mp3", Split::None, 0, vec!["no voice"]),
@@ -50,7 +50,7 @@ fn magnatagatune() {
     let tags = vec![files.at("annotations_final.csv")];
     let by_number = Options {
         tags,
-        split: Some(SplitBy::Files(lists)),
+        split: Some(SplitFrom::Files(lists)),
         songs: songs_table,
         id_column: Some("clip_id".into()),
         out: files.at("by number"),
@@ -80,7 +80,7 @@ fn mtg_jamendo() {
         files.write("split-0/autotagging-test.tsv", [header, bare].concat()),
     ];
     let grouped = Options { songs: Some(all.clone()), group_column: Some("ARTIST_ID".into()), ..files.options() };
-    let (_, d) = made(&Options { tags: vec![all], split: Some(SplitBy::Files(split.clone())), ..grouped });
+    let (_, d) = made(&Options { tags: vec![all], split: Some(SplitFrom::Files(split.clone())), ..grouped });
     let expected = [
         ("00/1000.low.mp3", Split::Test, 400, vec![]),
         ("15/215.low.mp3", Split::Train, 400, vec!["genre---metal"]),
@@ -91,7 +91,7 @@ fn mtg_jamendo() {
     assert_eq!((d.group_name(d.group(1).unwrap()), d.group(1)), ("artist_000014", d.group(2)));
     // The splits' files alone have the tags, too.
     let (_, d) =
-        made(&Options { tags: split.clone(), split: Some(SplitBy::Files(split)), out: files.at("alone"), ..files.options() });
+        made(&Options { tags: split.clone(), split: Some(SplitFrom::Files(split)), out: files.at("alone"), ..files.options() });
     assert_eq!(d.vocabulary().len(), 4);
 
     let link = files.write("data/autotagging.tsv", "raw_30s_cleantags_50artists.tsv");

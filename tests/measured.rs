@@ -150,6 +150,12 @@ fn tagging(folder: &Path, run: &Path) {
     assert_eq!(above[0], all[0][..2]);
     assert!(above.iter().zip(&all).all(|(above, all)| all.iter().filter(|tag| tag.1 >= threshold).eq(above)), "{above:?}");
 
+    let silent = folder.join("silent.wav");
+    std::fs::write(&silent, wav(8000, vec![0; 2 * CLIP])).unwrap();
+    let (_, said) = succeeds(&["tag", text(run), text(&silent), text(&music), "--device", "cpu"]);
+    assert_eq!(said.matches("silent from beginning to end").count(), 1, "{said}");
+    assert!(said.contains("silent.wav: silent from"), "{said}");
+
     std::fs::write(music.join("broken.wav"), "RIFFnothing").unwrap();
     let (code, out, said) = outcome(&["tag", text(run), text(&music), "--device", "cpu", "--json"]);
     assert_eq!((code, out.lines().count()), (Some(1), 4), "{out} {said}");

@@ -19,7 +19,7 @@ const CHOICES: [Family; 6] = [
 fn training(name: &str, batch: usize, family: &Family) -> Plan {
     let choice = match family {
         Family::Native(isa) => Choice::native(*isa),
-        other => Choice::gpu(other.clone()),
+        other => Choice::gpu(*other),
     };
     let settings = Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice };
     plan::training(&family::member(name, 50).unwrap(), &settings).unwrap()

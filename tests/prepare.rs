@@ -12,6 +12,34 @@ use tagwalk::dataset::{Dataset, Split};
 mod collection;
 use collection::{SONGS, collection, command, done, run, said, same, started, wav};
 
+/// A side of the split without songs is said where the dataset is made and where it is trained on; and what to do next.
+#[test]
+fn what_should_be_known_before_training_is_said() {
+    let collection = collection();
+    let at = |name: &str| collection.path().join(name);
+    let whole = run(collection.path(), &at("whole"), &[]);
+    let next = format!("Next: tagwalk train {} --out RUN --network 3^5-81", at("whole").display());
+    assert!(said(&whole).contains(&next), "{}", said(&whole));
+    assert!(!said(&whole).contains("no song validates") && !said(&whole).contains("no song tests"), "{}", said(&whole));
+    let all_train = run(collection.path(), &at("train"), &["--split-fractions", "1,0,0"]);
+    for what in ["no song validates", "no song tests", "--split-fractions 0.7,0.1,0.2"] {
+        assert!(said(&all_train).contains(what), "{what}: {}", said(&all_train));
+    }
+    let dry = |dataset: &Path, more: &[&str]| {
+        let mut train = Command::new(env!("CARGO_BIN_EXE_tagwalk"));
+        train.arg("train").arg(dataset).args(["--dry-run", "--device", "cpu", "--network", "3^5-81/4", "--out"]);
+        said(&train.arg(at("never")).args(more).output().unwrap())
+    };
+    let text = dry(&at("train"), &[]);
+    for what in ["no validation songs", "only Ctrl-C ends the run", "no test songs", "120 training songs"] {
+        assert!(text.contains(what), "{what}: {text}");
+    }
+    assert!(!dry(&at("train"), &["--epochs", "3"]).contains("only Ctrl-C"));
+    let text = dry(&at("whole"), &[]);
+    assert!(!text.contains("no validation songs") && !text.contains("no test songs"), "{text}");
+    assert!(!at("never").exists());
+}
+
 /// Spoils the audio of the songs in the journal, so that decoding one again would show.
 fn spoil(collection: &Path, out: &Path) -> usize {
     let journal = fs::read_to_string(out.join("unfinished/decoded.jsonl")).unwrap();

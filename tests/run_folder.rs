@@ -221,13 +221,19 @@ fn a_folder_of_something_else_is_refused_and_left_alone() {
     fs::write(folder.path().join("manifest.json"), "{}").unwrap();
     let error = Run::create(folder.path(), &config()).err().unwrap().to_string();
     assert!(error.contains("not empty (manifest.json)"), "{error}");
+    assert_eq!(Run::vacant(folder.path()).unwrap_err().to_string(), error);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     // What a beginning that was killed leaves is a run's own.
     fs::remove_file(folder.path().join("manifest.json")).unwrap();
     for name in [files::LOCK, files::METRICS, ".hidden"] {
         fs::write(folder.path().join(name), "").unwrap();
     }
-    Run::create(folder.path(), &config()).unwrap();
+    Run::vacant(folder.path()).unwrap();
+    drop(Run::create(folder.path(), &config()).unwrap());
+    let error = Run::vacant(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("a run is there already (config.json)"), "{error}");
+    Run::vacant(&folder.path().join("new/run")).unwrap();
+    assert!(!folder.path().join("new").exists());
 }
 
 #[test]

@@ -18,7 +18,7 @@ use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::pack_weights::PackWeights;
 use tagwalk::kernels::sgd::Sgd;
 use tagwalk::kernels::tiles::ROOMS;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Precision, shaders};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Precision, cooperative, shaders};
 use tagwalk::measure::tune::candidates;
 use tagwalk::network::family::member;
 use tagwalk::plan::{Settings, training};
@@ -172,9 +172,9 @@ fn kernels(choice: &Choice) -> Vec<Arc<dyn Kernel>> {
 fn every_dispatch_fits_its_shader_within_webgpus_limits() {
     let mut seen = BTreeSet::new();
     let mixed = |family| Choice::gpu(family).in_precision(Precision::Mixed);
-    let cooperative = [8, 16].map(|size| mixed(Family::Cooperative(size)));
+    let sizes = cooperative::SIZES.map(|size| mixed(Family::Cooperative(size)));
     let f32s = [Family::Plain, Family::Tiled, Family::Registers, Family::Winograd].map(Choice::gpu);
-    for choice in f32s.into_iter().chain([mixed(Family::Tiled)]).chain(cooperative) {
+    for choice in f32s.into_iter().chain([mixed(Family::Tiled)]).chain(sizes) {
         for kernel in kernels(&choice) {
             let dispatches = kernel.dispatches(&Limits::WEBGPU);
             assert!(!dispatches.is_empty(), "{kernel:?}");
@@ -220,15 +220,20 @@ fn grids_stay_within_the_limits_and_cover_everything() {
     }
 }
 
-/// The type of a matrix cannot be a constant, so there is a file for each size; they differ in nothing else.
+/// A shader's SIZE is a number and its matrices' size a type: they are exchanged together, all of them.
 #[test]
-fn cooperative_shaders_differ_in_their_matrices_size_alone() {
-    let text = |name: &str| shaders::TABLE.iter().find(|(n, _)| *n == name).unwrap().1;
-    for room in ROOMS {
-        let eight = text(&format!("{room}.cooperative8"));
-        let turned = eight.replace("coop_mat8x8<", "coop_mat16x16<").replace("const SIZE: u32 = 8u;", "const SIZE: u32 = 16u;");
-        assert_eq!(turned, text(&format!("{room}.cooperative16")), "{room}");
-        assert_eq!(eight.matches("coop_mat8x8<").count(), 5, "{room}");
+fn cooperative_shaders_have_matrices_of_the_size_that_is_chosen() {
+    use naga::CooperativeSize::{Eight, Sixteen};
+    for (room, (size, of)) in ROOMS.into_iter().flat_map(|room| [(room, (8, Eight)), (room, (16, Sixteen))]) {
+        let name = format!("{room}.cooperative");
+        let (module, info) = parse(&name, &shaders::text(&name, &cooperative::matrices(size)).unwrap());
+        translate(&name, &module, &info);
+        let sizes = module.types.iter().filter_map(|(_, t)| match t.inner {
+            TypeInner::CooperativeMatrix { columns, rows, .. } => Some((columns, rows)),
+            _ => None,
+        });
+        let sizes: Vec<_> = sizes.collect();
+        assert!(sizes.len() >= 3 && sizes.iter().all(|&s| s == (of, of)), "{name}: {sizes:?}");
     }
 }
 

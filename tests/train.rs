@@ -29,7 +29,10 @@ fn one_run_a_folder() {
     let before = bytes(&run);
     fails(&train(&data, &run, &["--steps", "3"]), 2, &["run: a run is there already", "--resume"]);
     // A run that is over is not changed by going on.
-    succeeds(&["train", "--resume", "--out", text(&run), "--device", "cpu"]);
+    let (_, said) = succeeds(&["train", "--resume", "--out", text(&run), "--device", "cpu"]);
+    for what in ["run is finished: its schedule ended after 3 steps", "--steps or --epochs larger", "tagwalk evaluate"] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
     assert!(bytes(&run) == before);
 
     // While one is training there, no other may, whatever it asks for.
@@ -244,6 +247,63 @@ fn what_should_be_known_before_waiting_is_said() {
     let object: Value = serde_json::from_str(&out).unwrap();
     assert!(object["memory_bytes"].as_u64() > Some(0) && object["schema"] == 1, "{out}");
     assert!(!dry.exists());
+}
+
+/// All that training refuses, `--dry-run` refuses; what it says is what `plan` and the run itself say.
+#[test]
+fn a_dry_run_checks_what_training_would() {
+    let (folder, data) = with_dataset(48);
+    let run = folder.path().join("run");
+    let dry = |more: &[&'static str]| [&train(&data, &run, more)[..], &["--dry-run"]].concat();
+    let (out, said) = succeeds(&[&dry(&[])[..], &["--threads", "1"]].concat());
+    for what in ["36 training songs, 8 validation songs, 4 test songs, 4 tags", "90 steps an epoch, of 4 clips of 243 samples"] {
+        assert!(out.contains(what), "{what}: {out}");
+    }
+    assert!(out.contains("nothing was written") && out.contains(", f32\n") && said.contains("36 training songs"), "{out}{said}");
+    let plan = ["plan", "--batch", "4", "--tags", "4", "--device", "cpu", "--threads", "1"];
+    let (plan, _) = succeeds(&[&plan[..], &NETWORK].concat());
+    let memory = |text: &str| text.lines().find(|l| l.starts_with("memory: ")).unwrap().split(' ').nth(1).unwrap().to_string();
+    assert_eq!(memory(&out), memory(&plan));
+    let parameters = plan.split(" tags: ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(out.contains(&format!("\n{parameters} parameters; ")), "{out}{plan}");
+    fails(&dry(&["--contexts", "no-such-list.tsv"]), 2, &["no-such-list.tsv"]);
+    fails(&dry(&["--rate", "0"]), 2, &["--rate"]);
+    assert!(!run.exists());
+    std::fs::create_dir(&run).unwrap();
+    succeeds(&dry(&[]));
+    std::fs::write(run.join("mine.txt"), "").unwrap();
+    fails(&dry(&[]), 2, &["is not empty (mine.txt)", "Name a new folder by --out."]);
+    assert_eq!(std::fs::read_dir(&run).unwrap().count(), 1);
+    let inside = run.join("mine.txt").join("run");
+    fails(&[&train(&data, &inside, &[])[..], &["--dry-run"]].concat(), 2, &["mine.txt: is a file, and no folder"]);
+    // The small network is hinted at where the network is a larger one.
+    let new = folder.path().join("new");
+    let released = ["train", text(&data), "--out", text(&new), "--device", "cpu", "--dry-run", "--network"];
+    let hinted = |network| succeeds(&[&released[..], &[network]].concat()).1.contains("(--network 3^5-81 ");
+    assert!(hinted("3^9") && !hinted("3^5-81"));
+}
+
+/// What is left, is left of the run where that is known, else at most so much, or of the epoch.
+#[test]
+fn time_left_says_of_what() {
+    let (folder, data) = with_dataset(48);
+    let said = |name: &str, more: &[&str]| {
+        let run = folder.path().join(name);
+        let arguments = [&["train", text(&data), "--out", text(&run), "--device", "cpu", "--batch", "40"][..], &NETWORK, more];
+        let (_, said) = succeeds(&arguments.concat());
+        said.lines().find(|line| line.contains("step 2 (epoch 1)")).unwrap_or_else(|| panic!("{said}")).to_string()
+    };
+    let fixed = said("fixed", &["--schedule", "fixed", "--steps", "4"]);
+    assert!(fixed.ends_with(" left") && !fixed.contains("at most"), "{fixed}");
+    let limited = said("limited", &["--epochs", "1"]);
+    assert!(limited.ends_with(" left") && limited.contains(", at most "), "{limited}");
+    let misleading = folder.path().join("misleading");
+    misleading_dataset(&misleading, 48);
+    let run = folder.path().join("open");
+    let open = ["train", text(&misleading), "--out", text(&run), "--device", "cpu", "--batch", "40", "--rate", "0.1"];
+    let (_, open) = succeeds(&[&open[..], &NETWORK].concat());
+    let line = open.lines().find(|line| line.contains("step 2 (epoch 1)")).unwrap();
+    assert!(line.ends_with(" left in this epoch"), "{line}");
 }
 
 #[test]

@@ -127,7 +127,8 @@ fn tables_are_results_and_notes_are_not() {
 fn what_cannot_be_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     dataset(folder.path());
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 5] = [
+        (&["--song", "a", "--top", "0"], "--top"),
         (&["--song", "nobody"], "nobody"),
         (&["--song", "a", "--range", "2"], "--range"),
         (&["--song", "a", "--reading", "backwards"], "--reading"),

@@ -5,7 +5,7 @@
 #     benches/peers/run.sh [FOLDER]        where the lines of JSON and the table go
 #
 # Variables: PYTHON (with torch), JAX (a Python with jax; default PYTHON), ROUNDS, STEPS, NETWORK, BATCH, MODES (training
-# inference), PRECISIONS (f32 mixed), PEERS (of installed tuned last compile jax), TURN (what runs a measurement, as
+# inference), PRECISIONS (f32 mixed), PEERS (of installed tuned last compile jax burn), TURN (what runs a measurement, as
 # `chrt -r 1`), TAGWALK (else it is built).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,10 +13,11 @@ root=$here/../..
 out=${1:-$root/target/peers}
 python=${PYTHON:-python3} jax=${JAX:-${PYTHON:-python3}} turn=${TURN:-}
 rounds=${ROUNDS:-3} steps=${STEPS:-6} network=${NETWORK:-3^9} batch=${BATCH:-23}
-peers=" ${PEERS:-installed tuned last compile jax} "
+peers=" ${PEERS:-installed tuned last compile jax burn} "
 
 tagwalk=${TAGWALK:-${CARGO_TARGET_DIR:-$root/target}/release/tagwalk}
 [ -n "${TAGWALK:-}" ] || cargo build --release --manifest-path "$root/Cargo.toml"
+burn=${BURN_TARGET_DIR:-$root/target/burn}/release/samplecnn-burn
 mkdir -p "$out"
 lines=$out/throughput.jsonl
 : >"$lines"
@@ -28,6 +29,9 @@ missing() {
 wanted() { case $peers in *" $1 "*) true ;; *) false ;; esac; }
 
 "$python" -c "import torch, numpy" 2>/dev/null || for peer in installed tuned last compile; do missing "PyTorch ($peer): no torch and numpy in $python" $peer; done
+if wanted burn && ! { [ -x "$burn" ] || cargo build --release --target-dir "${burn%/release/*}" --manifest-path "$here/burn/Cargo.toml"; }; then
+    missing "Burn: it does not build" burn
+fi
 if wanted jax && ! "$jax" -c "import jax" 2>/dev/null; then missing "JAX: no jax in $jax" jax; fi
 
 # Keeps freed blocks in the process: without it glibc gives them back, and every step faults its pages in anew.
@@ -58,6 +62,7 @@ for mode in ${MODES:-training inference}; do
                 peer compile $turn env GLIBC_TUNABLES=$tuned "$python" "$here/throughput.py" $theirs --compile
                 peer compile $turn env GLIBC_TUNABLES=$tuned "$python" "$here/throughput.py" $theirs --compile --channels-last
                 peer jax $turn "$jax" "$here/jax/throughput.py" $theirs
+                [ "$precision" = mixed ] || peer burn $turn "$burn" $common
             }
         done
     done

@@ -63,7 +63,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     if args.neighbours == 0 {
         return Err(Error::usage("--neighbours", "must be at least 1"));
     }
-    let dataset = Dataset::open(&args.dataset)?.seen(args.view.view(args.seed)?)?;
+    let dataset = super::dataset(&args.dataset)?.seen(args.view.view(args.seed)?)?;
     let truth = Reference::of(&dataset)?;
     interrupt::listen("stopping")?;
     let mut statistics = Statistics::new(&dataset, &floor::heard(&dataset), &interrupt::check)?;

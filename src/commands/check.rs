@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::flags::{DeviceFlags, describe};
+use super::flags::DeviceFlags;
 use super::{Outcome, print};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -71,8 +71,8 @@ pub fn run(args: Args) -> Result<Outcome> {
             let families = match precision {
                 Precision::F32 => vec![Family::Plain, Family::Tiled, Family::Registers, Family::Winograd],
                 Precision::Mixed => {
-                    let matrices = gpu.matrices().iter().map(|&size| Family::Cooperative(size));
-                    std::iter::once(Family::Tiled).chain(matrices).collect()
+                    let cooperative = gpu.cooperative_sizes().iter().map(|&size| Family::Cooperative(size));
+                    std::iter::once(Family::Tiled).chain(cooperative).collect()
                 }
             };
             let families = families.into_iter();
@@ -89,9 +89,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut outcome = Outcome::Done;
     for choice in choices {
         let family = &match (choice.tiles.get(winograd::SIZE), winograd::paired(&choice)) {
-            (Some(3), true) => format!("{} F(3,3), pairs", describe(&choice)),
-            (Some(3), false) => format!("{} F(3,3)", describe(&choice)),
-            _ => describe(&choice).to_string(),
+            (Some(3), true) => format!("{choice} F(3,3), pairs"),
+            (Some(3), false) => format!("{choice} F(3,3)"),
+            _ => choice.to_string(),
         };
         let subject = Subject { choice, alone: &|kernel, inputs| alone(&device, kernel, inputs) };
         for name in &names {

@@ -1,7 +1,6 @@
 //! `tagwalk demo`: real music, most of its tags taken away, trained with and without the tags of
 //! neighbours in playlists, and compared.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -9,7 +8,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::flags::DeviceFlags;
-use super::train::duration;
+use super::prepare::show::Progress as Decoding;
+use super::progress::{Progress, duration, left};
 use super::{Outcome, print};
 use crate::dataset::{Dataset, Split};
 use crate::device::Device;
@@ -18,8 +18,9 @@ use crate::evaluate::songs;
 use crate::experiment::comparison::{Comparison, compare};
 use crate::experiment::trial::{self, Trial};
 use crate::experiment::{Arm, arms};
+use crate::format::json_lines;
 use crate::format::table::{Align, Table, figure};
-use crate::import::prepare::{self, SplitBy};
+use crate::import::prepare::{self, SplitFrom};
 use crate::import::splits::Fractions;
 use crate::kernels::Choice;
 use crate::network::family;
@@ -85,9 +86,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     let scored: Vec<_> = trials.iter().map(|(arm, _, t)| (arm.name.to_string(), t.songs, &t.scored)).collect();
     let comparison = compare(&scored, dataset.vocabulary().len(), args.seed)?;
-    let mark = json!({"schema": 1, "seed": args.seed, "device": device.name(), "seconds": began.elapsed().as_secs_f64(),
+    let mark = json!({"seed": args.seed, "device": device.name(), "seconds": began.elapsed().as_secs_f64(),
         "removed": REMOVED, "steps": STEPS, "comparison": comparison});
-    crate::format::atomic::write(&folder.join(MARK), format!("{mark:#}\n").as_bytes())?;
+    crate::format::atomic::write(&folder.join(MARK), format!("{}\n", json_lines::line(&mark)).as_bytes())?;
     if args.json {
         print::json(&mark)?;
     } else {
@@ -139,13 +140,15 @@ pub(super) fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Data
         tags: vec![data.join("tags.tsv")],
         playlists: vec![data.join("playlists")],
         group_folder: true,
-        split: Some(SplitBy::Chance { fractions, seed, grouped: false }),
+        split: Some(SplitFrom::Chance { fractions, seed, grouped: false }),
         ..prepare::Options::default()
     };
     let stop: &AtomicBool = interrupt::flag();
     // A demo that was stopped begins anew, unlike a dataset of one's own.
-    prepare::prepare(&options, stop, &|_| ())
-        .map_err(|e| if e.kind == Kind::Interrupted { Error::interrupted("stopped by Ctrl-C") } else { e })?;
+    let progress = Decoding::begin();
+    let made = prepare::prepare(&options, stop, &|event| progress.tell(event));
+    progress.end();
+    made.map_err(|e| if e.kind == Kind::Interrupted { Error::interrupted("stopped by Ctrl-C") } else { e })?;
     let dataset = Dataset::open(out)?;
     let count = |split| (0..dataset.songs()).filter(|&s| dataset.split(s) == split && dataset.samples(s) > 0).count();
     print::note(format_args!(
@@ -240,41 +243,33 @@ fn one_song(dataset: &Dataset, trials: &[(Arm, PathBuf, Trial)]) -> Result<()> {
     ))
 }
 
-/// A live line for an arm; in a file or a pipe, one line at its end.
+/// How far an arm is; its last step stays.
 struct Show {
     title: String,
-    live: bool,
+    progress: Progress,
     last: String,
-    shown: Option<Instant>,
 }
 
 impl Show {
     fn new(title: String) -> Show {
-        Show { title, live: std::io::stderr().is_terminal(), last: String::new(), shown: None }
+        Show { title, progress: Progress::begin(), last: String::new() }
     }
 
     fn event(&mut self, event: &Event) {
-        let Event::Step { done, clips_per_second, left } = event else { return };
-        let left = left.map_or(String::new(), |d| format!(", {} left", duration(d)));
+        let Event::Step { done, clips_per_second, left: time } = event else { return };
         self.last = format!(
-            "{}: step {} of {STEPS}, loss {:.3}, {clips_per_second:.0} clips/s{left}",
+            "{}: step {} of {STEPS}, loss {:.3}, {clips_per_second:.0} clips/s{}",
             self.title,
             done.number(),
-            done.own + done.propagated
+            done.own + done.propagated,
+            left(*time)
         );
-        if self.live && self.shown.is_none_or(|at| at.elapsed().as_millis() >= 100) {
-            self.shown = Some(Instant::now());
-            let mut stderr = std::io::stderr().lock();
-            let _ = write!(stderr, "\r\x1b[K{}", self.last);
-            let _ = stderr.flush();
-        }
+        self.progress.passing(false, || self.last.clone());
     }
 
-    fn end(&self) {
-        if self.live {
-            let _ = writeln!(std::io::stderr(), "\r\x1b[K{}", self.last);
-        } else if !self.last.is_empty() {
-            print::note(&self.last);
+    fn end(&mut self) {
+        if !self.last.is_empty() {
+            self.progress.lasting(&self.last);
         }
     }
 }

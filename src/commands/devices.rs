@@ -4,7 +4,6 @@ use std::thread::available_parallelism;
 
 use serde::Serialize;
 
-use super::flags::describe;
 use super::{Outcome, print};
 use crate::device::gpu::adapters;
 use crate::device::select::{Adapter, AdapterKind, Chosen, HELP, Selection, choose};
@@ -71,7 +70,7 @@ pub fn run(args: Args) -> Result<Outcome> {
             print::json(&line(adapter, auto))?;
         }
     } else {
-        print::line(format_args!("CPU: {threads} threads, {}", describe(&Choice::native(Isa::detect()))))?;
+        print::line(format_args!("CPU: {threads} threads, {}", Choice::native(Isa::detect())))?;
         if !adapters.is_empty() {
             print::line(table(&adapters))?;
         }

@@ -12,6 +12,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table, visible};
 use crate::playlists::explain::{Explanation, explain};
+use crate::playlists::options::Origin;
 use crate::playlists::{Contexts, Labels, Mode, Options};
 use crate::run::files;
 use crate::train::options::Config;
@@ -61,7 +62,7 @@ struct Report<'a> {
     chance: f64,
     label: Option<f64>,
     lenders: Vec<Lender<'a>>,
-    playlists: Vec<List>,
+    playlists: Vec<List<'a>>,
     ways: Vec<Way<'a>>,
     options: &'a Options,
 }
@@ -72,17 +73,21 @@ struct Lender<'a> {
     chance: f64,
 }
 
-/// A list by its source and its number there, from 0; both are `null` for the song's own tags.
+/// A list by its source and its number there, from 0, and a group by its name too; all are `null` for the song's own
+/// tags. A dataset keeps no names of playlists.
 #[derive(Clone, Serialize)]
 struct Named {
     source: Option<String>,
     playlist: Option<u32>,
+    group: Option<String>,
 }
 
 #[derive(Serialize)]
-struct List {
+struct List<'a> {
     #[serde(flatten)]
     name: Named,
+    /// By which a person may know a playlist.
+    first_song: Option<&'a str>,
     songs: usize,
     chance: f64,
 }
@@ -98,6 +103,9 @@ struct Way<'a> {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
+    if args.top == 0 {
+        return Err(Error::usage("--top", "must be greater than 0"));
+    }
     let (dataset, options, seed) = if args.folder.join(files::CONFIG).exists() { of_run(&args)? } else { of_flags(&args)? };
     let song = dataset.find(&args.song)?;
     let Some(tag) = dataset.vocabulary().iter().position(|tag| *tag == args.tag) else {
@@ -141,7 +149,7 @@ fn of_run(args: &Args) -> Result<(Dataset, Options, u64)> {
 }
 
 fn of_flags(args: &Args) -> Result<(Dataset, Options, u64)> {
-    let dataset = Dataset::open(&args.folder)?;
+    let dataset = super::dataset(&args.folder)?;
     let options = args.propagation.options(&dataset)?;
     Ok((dataset, options, args.seed))
 }
@@ -166,12 +174,21 @@ fn report<'a>(
     let mut lenders: Vec<Lender> = by_lender.into_iter().map(|(s, chance)| Lender { song: name(s), chance }).collect();
     lenders.sort_by(|a, b| b.chance.total_cmp(&a.chance));
     let songs = |list: Option<u32>| list.map_or(0, |list| contexts.lists().row(list as usize).len());
-    let list = |(list, chance): (Option<u32>, f64)| List { name: named(contexts, list), songs: songs(list), chance };
+    let named = |list: Option<u32>| {
+        list.map_or(Named { source: None, playlist: None, group: None }, |l| named(dataset, contexts, options, l))
+    };
+    let first_song = |list: u32| contexts.lists().row(list as usize).first().map(|&song| name(song));
+    let list = |(list, chance): (Option<u32>, f64)| List {
+        name: named(list),
+        first_song: list.and_then(first_song),
+        songs: songs(list),
+        chance,
+    };
     let mut playlists: Vec<List> = by_list.into_iter().map(list).collect();
     playlists.sort_by(|a, b| b.chance.total_cmp(&a.chance));
     let ways = explanation.gifts.iter().map(|gift| Way {
         song: name(gift.lender),
-        name: named(contexts, gift.list),
+        name: named(gift.list),
         distance: gift.distance,
         chance: gift.probability,
         weight: gift.weight,
@@ -196,17 +213,22 @@ fn report<'a>(
     }
 }
 
-fn named(contexts: &Contexts<'_>, list: Option<u32>) -> Named {
-    let Some(list) = list else { return Named { source: None, playlist: None } };
+fn named(dataset: &Dataset, contexts: &Contexts<'_>, options: &Options, list: u32) -> Named {
     let source = contexts.source_of(list);
-    Named { source: Some(source.name.clone()), playlist: Some(list - source.first) }
+    // Sources are those of the options, in their order.
+    let kind = contexts.sources().partition_point(|source| source.first <= list) - 1;
+    let is_group = options.contexts.get(kind).is_some_and(|context| context.from == Origin::Group);
+    let group = |song: &u32| dataset.group(*song as usize).map(|group| dataset.group_name(group).to_string());
+    let group = contexts.lists().row(list as usize).first().filter(|_| is_group).and_then(group);
+    Named { source: Some(source.name.clone()), playlist: Some(list - source.first), group }
 }
 
 impl std::fmt::Display for Named {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (&self.source, self.playlist) {
-            (Some(source), Some(playlist)) => write!(f, "{source} {playlist}"),
-            _ => f.write_str("(itself)"),
+            (Some(source), Some(playlist)) if self.group.is_none() => write!(f, "{source} {playlist}"),
+            (Some(source), _) => write!(f, "{source} {}", self.group.as_deref().unwrap_or_default()),
+            (None, _) => f.write_str("(itself)"),
         }
     }
 }
@@ -231,9 +253,10 @@ fn show(report: &Report, top: usize) -> Result<()> {
     for one in report.lenders.iter().take(top) {
         lenders.row([one.song.to_string(), format!("{:.5}", one.chance)]);
     }
-    let mut lists = Table::new(&[("along", Left), ("songs", Right), ("chance", Right)]);
+    let mut lists = Table::new(&[("along", Left), ("its first song", Left), ("songs", Right), ("chance", Right)]);
     for one in report.playlists.iter().take(top) {
-        lists.row([one.name.to_string(), one.songs.to_string(), format!("{:.5}", one.chance)]);
+        let first_song = one.first_song.unwrap_or("-").to_string();
+        lists.row([one.name.to_string(), first_song, one.songs.to_string(), format!("{:.5}", one.chance)]);
     }
     let mut ways = Table::new(&[("who lends", Left), ("along", Left), ("distance", Right), ("chance", Right), ("weight", Right)]);
     for one in report.ways.iter().take(top) {

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::propagation::PropagationFlags;
-use crate::dataset::{Dataset, Sides, View};
+pub use crate::dataset::SplitBy;
+use crate::dataset::sides::BY_GROUPS;
+use crate::dataset::{Dataset, View};
 use crate::device::select::{DeviceKind, Selection};
 use crate::device::{self, Device};
 use crate::error::{Error, Result};
@@ -30,9 +33,9 @@ pub struct DeviceFlags {
     /// Threads; 0 takes one a core. The result does not depend on it
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
-    /// How kernels are computed: plain, tiled, registers or winograd on a GPU (with --precision mixed tiled or cooperative, its matrix units); avx512, avx2, neon or portable (with --precision mixed also avx512bf16, amx, and amxtwin, AMX in plain Rust for tests) on the CPU [default: the best one there]
-    #[arg(long, value_name = "FAMILY")]
-    pub family: Option<FamilyName>,
+    /// How kernels are computed [default: the best one there]
+    #[arg(long, value_enum, value_name = "FAMILY")]
+    pub family: Option<Family>,
     /// What activations and their gradients are stored as: f32; mixed, 16 bits (bf16 on the CPU, f16 on a GPU) with sums,
     /// statistics and weights in f32; auto, f32, since nothing lowers precision unasked
     #[arg(long, value_enum, default_value_t = PrecisionName::Auto)]
@@ -67,22 +70,26 @@ impl PrecisionName {
     }
 }
 
-/// `--family`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
-pub enum FamilyName {
-    Plain,
-    Tiled,
-    Registers,
-    Winograd,
-    Cooperative,
-    Amx,
-    Amxtwin,
-    Avx512bf16,
-    Avx512,
-    Avx2,
-    Neon,
-    Portable,
+/// `--family`: every family by its name. Which size of cooperative matrices is meant, the adapter decides.
+impl ValueEnum for Family {
+    fn value_variants<'a>() -> &'a [Family] {
+        &Family::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let whose = match self {
+            Family::Cooperative(_) => "a GPU's matrix units",
+            Family::Native(Isa::AmxTwin) => "the CPU's; AMX in plain Rust, for tests",
+            family if family.is_native() => "the CPU's",
+            _ => "a GPU's",
+        };
+        let only = match [Precision::F32, Precision::Mixed].map(|precision| self.has(precision)) {
+            [true, false] => ", in f32 only",
+            [false, true] => ", with --precision mixed only",
+            _ => "",
+        };
+        Some(PossibleValue::new(self.name()).help(format!("{whose}{only}")))
+    }
 }
 
 impl DeviceFlags {
@@ -121,8 +128,8 @@ impl DeviceFlags {
             super::print::note(note);
         }
         let choice = cache.find_in(self.precision.resolve(), &Key::of(&gpu.adapter)).cloned()?;
-        if let Some(size) = choice.matrices()
-            && check::matrices(gpu).ok() != Some(size)
+        if let Some(size) = choice.cooperative_size()
+            && check::cooperative_size(gpu).ok() != Some(size)
         {
             super::print::note(format_args!("cooperative matrices of {size} are not right any more: what was tuned is left out"));
             return None;
@@ -134,83 +141,44 @@ impl DeviceFlags {
     /// the device's own.
     pub fn choice(&self, device: &Device) -> Result<Choice> {
         let precision = self.precision.resolve();
-        let Some(name) = self.family else {
+        let Some(family) = self.family else {
             return Ok(match (device, precision) {
                 (Device::Cpu, Precision::Mixed) => Choice::cpu(precision),
                 _ => self.tuned(device).unwrap_or_else(|| device.choice().in_precision(precision)),
             });
         };
-        let choice = match name {
-            FamilyName::Plain => Choice::gpu(Family::Plain),
-            FamilyName::Tiled => Choice::gpu(Family::Tiled),
-            FamilyName::Registers => Choice::gpu(Family::Registers),
-            FamilyName::Winograd => Choice::gpu(Family::Winograd),
-            FamilyName::Cooperative => {
-                let Device::Gpu(gpu) = device else {
-                    return Err(Error::usage("--family", "cooperative is a GPU's").help("Take --device gpu as well."));
-                };
-                if precision == Precision::F32 {
-                    return Err(Error::usage("--family", "cooperative multiplies f16, which is no f32")
-                        .help("Take --precision mixed as well."));
-                }
-                Choice::gpu(Family::Cooperative(check::matrices(gpu)?))
-            }
-            // Named, products of pairs are taken even where others are faster.
-            FamilyName::Amx => Choice::native(Isa::Amx).with(winograd::PAIRS, 1),
-            FamilyName::Amxtwin => Choice::native(Isa::AmxTwin).with(winograd::PAIRS, 1),
-            FamilyName::Avx512bf16 => Choice::native(Isa::Avx512Bf16).with(winograd::PAIRS, 1),
-            FamilyName::Avx512 => Choice::native(Isa::Avx512),
-            FamilyName::Avx2 => Choice::native(Isa::Avx2),
-            FamilyName::Neon => Choice::native(Isa::Neon),
-            FamilyName::Portable => Choice::native(Isa::Portable),
-        };
-        if choice.is_native() != matches!(device, Device::Cpu) {
-            return Err(Error::usage("--family", format!("{} is not a family of {}", describe(&choice), device.name())).help(
-                "plain, tiled, registers, winograd and cooperative are a GPU's; avx512, avx2, neon and portable the CPU's.",
-            ));
+        let native = matches!(device, Device::Cpu);
+        if family.is_native() != native {
+            let others: Vec<&str> = Family::ALL.iter().filter(|f| f.is_native() == native).map(|f| f.name()).collect();
+            return Err(Error::usage("--family", format!("{} is not a family of {}", family.name(), device.name()))
+                .help(format!("There are: {}.", others.join(", "))));
         }
-        if let Family::Native(isa) = choice.family
+        if !family.has(precision) {
+            let (has, other) = match precision {
+                Precision::F32 => ("mixed", "Take --precision mixed as well, or leave --family out."),
+                Precision::Mixed => ("f32", "Leave --family out for mixed precision, or --precision for this family."),
+            };
+            return Err(Error::usage("--family", format!("{} computes in {has} only", family.name())).help(other));
+        }
+        if let Family::Native(isa) = family
             && !Isa::available_in(precision).contains(&isa)
         {
-            let error = Error::usage("--family", format!("this processor does not have {}", describe(&choice)));
-            return Err(match isa {
-                Isa::Avx512Bf16 | Isa::Amx | Isa::AmxTwin => error.help("It is a family of --precision mixed only."),
-                _ => error,
-            });
+            return Err(Error::usage("--family", format!("this processor does not have {family}")));
         }
-        if !choice.is_native() && precision == Precision::Mixed && !choice.family.has_mixed() {
-            return Err(Error::usage("--family", format!("{} compute in f32 only", describe(&choice)))
-                .help("Leave --family out for mixed precision, or --precision for these."));
-        }
-        let choice = choice.in_precision(precision);
-        let told = !choice.is_native() || precision == Precision::F32 || choice.tiles.contains_key(winograd::PAIRS);
-        Ok(if told { choice } else { choice.with(winograd::PAIRS, 0) })
+        let family = match (family, device) {
+            (Family::Cooperative(_), Device::Gpu(gpu)) => Family::Cooperative(check::cooperative_size(gpu)?),
+            _ => family,
+        };
+        let choice = Choice::of(family).in_precision(precision);
+        // Named, products of pairs are taken even where others are faster.
+        let pairs = !family.has(Precision::F32);
+        Ok(if native && precision == Precision::Mixed { choice.with(winograd::PAIRS, pairs.into()) } else { choice })
     }
 }
 
 /// Says on stderr what computes.
 pub fn say(device: &Device, choice: &Choice) {
-    super::print::note(format_args!("device: {} ({}, {})", device.name(), describe(choice), choice.precision.name()));
-}
-
-/// A choice in a word.
-pub fn describe(choice: &Choice) -> &'static str {
-    match choice.family {
-        _ if !choice.is_native() && (!choice.tiles.is_empty() || !choice.rooms.is_empty()) => "tuned shaders",
-        Family::Native(Isa::Amx) => "amx",
-        Family::Native(Isa::AmxTwin) => "amxtwin",
-        Family::Native(Isa::Avx512Bf16) if winograd::paired(choice) => "avx512bf16",
-        Family::Native(Isa::Avx512Bf16) => "avx512bf16 (f32 products)",
-        Family::Native(Isa::Avx512) => "avx512",
-        Family::Native(Isa::Avx2) => "avx2",
-        Family::Native(Isa::Neon) => "neon",
-        Family::Native(Isa::Portable) => "portable",
-        Family::Plain => "plain shaders",
-        Family::Tiled => "tiled shaders",
-        Family::Registers => "register shaders",
-        Family::Winograd => "winograd shaders",
-        Family::Cooperative(_) => "cooperative matrices",
-    }
+    super::print::note(format_args!("device: {} ({choice}, {})", device.name(), choice.precision.name()));
 }
 
 /// Mean over clips and tags, or their sum.
@@ -330,28 +298,17 @@ pub struct ViewFlags {
     pub top: Option<usize>,
 }
 
-/// `--split-by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
-pub enum SplitBy {
-    Prepared,
-    Songs,
-    Groups,
-}
-
 impl ViewFlags {
     /// The view for a run's seed.
     pub fn view(&self, seed: u64) -> Result<View> {
-        let seed = self.split_seed.unwrap_or(seed);
-        let sides = match self.split_by {
-            SplitBy::Prepared if self.split_seed.is_some() => {
-                return Err(Error::usage("--split-seed", "changes nothing of a prepared split")
-                    .help("Say what it draws: --split-by songs, or groups."));
-            }
-            SplitBy::Prepared => Sides::Prepared,
-            SplitBy::Songs => Sides::Songs(seed),
-            SplitBy::Groups => Sides::Groups(seed),
-        };
+        if self.split_by == SplitBy::Prepared && self.split_seed.is_some() {
+            return Err(Error::usage("--split-seed", "changes nothing of a prepared split")
+                .help("Say what it draws: --split-by songs, or groups."));
+        }
+        if self.top == Some(0) {
+            return Err(Error::usage("--top", "must be at least 1"));
+        }
+        let sides = self.split_by.sides(self.split_seed.unwrap_or(seed));
         Ok(View { sides, top: self.top })
     }
 }
@@ -359,7 +316,12 @@ impl ViewFlags {
 impl TrainFlags {
     /// The dataset as the run sees it.
     pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
-        Dataset::open(folder)?.seen(self.view.view(self.seed)?)
+        super::dataset(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
+            Some(BY_GROUPS) => e.place("--split-by groups").help(
+                "Prepare it with other groups (--group-folder, --group-column), take another --split-seed, or --split-by songs.",
+            ),
+            _ => e,
+        })
     }
 
     /// The configuration of a run on a dataset that [`TrainFlags::open`] opened.

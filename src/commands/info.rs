@@ -87,7 +87,7 @@ struct Info<'a> {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    let dataset = Dataset::open(&args.dataset)?;
+    let dataset = super::dataset(&args.dataset)?;
     let info = gather(&dataset, &args);
     match args.json {
         true => print::json(&info)?,

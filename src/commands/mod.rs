@@ -17,6 +17,7 @@ pub mod plan;
 #[cfg(feature = "import")]
 pub mod prepare;
 pub mod print;
+pub mod progress;
 pub mod propagation;
 pub mod recovery;
 pub mod report;
@@ -114,13 +115,41 @@ pub fn run(cli: Cli) -> Result<Outcome> {
 
 /// Weights for using them; says what to do where there are none yet.
 fn weights(path: &std::path::Path) -> Result<crate::run::Weights> {
-    if !path.exists() && path.extension().is_none_or(|ending| ending != "safetensors") {
-        return Err(crate::error::Error::input(path, "no run here")
-            .help("A run's folder is what `tagwalk train DATASET --out RUN` makes."));
+    if path.exists() {
+        return crate::run::Weights::read(path);
     }
-    if !path.exists() {
+    let is_weights = path.extension().is_some_and(|ending| ending == "safetensors");
+    if is_weights && path.parent().is_some_and(|run| run.join(crate::run::files::CONFIG).exists()) {
         let help = "A run has best.safetensors once an epoch is finished: go on with `tagwalk train --resume --out RUN`, or take its last.safetensors.";
         return Err(crate::error::Error::input(path, "there are no weights").help(help));
     }
-    crate::run::Weights::read(path)
+    Err(crate::error::Error::input(path, "no run here").help("A run's folder is what `tagwalk train DATASET --out RUN` makes."))
+}
+
+/// Opens a dataset; says what to do where a folder of music was named instead.
+fn dataset(folder: &std::path::Path) -> Result<crate::dataset::Dataset> {
+    crate::dataset::Dataset::open(folder).map_err(|error| or_music(folder, error))
+}
+
+/// Why a folder is no dataset.
+fn or_music(folder: &std::path::Path, error: crate::error::Error) -> crate::error::Error {
+    if !holds_music(folder) {
+        return error;
+    }
+    let help = format!("Make one of it: tagwalk prepare --out DATASET --audio {} --tags TAGS.tsv", folder.display());
+    crate::error::Error::input(folder, "is a folder of music, and no dataset").help(help)
+}
+
+/// Whether a folder is no dataset and has audio in it, or in a folder of it.
+#[cfg(feature = "import")]
+fn holds_music(folder: &std::path::Path) -> bool {
+    use crate::import::audio::is_named;
+    let below = |folder: &std::path::Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let holds = |folder: &std::path::Path| below(folder).any(|path| is_named(&path));
+    !folder.join(crate::dataset::manifest::FILE).exists() && (holds(folder) || below(folder).any(|inner| holds(&inner)))
+}
+
+#[cfg(not(feature = "import"))]
+fn holds_music(_: &std::path::Path) -> bool {
+    false
 }

@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 
-use super::flags::{DeviceFlags, FamilyName, NetworkFlags, describe};
+use super::flags::{DeviceFlags, NetworkFlags};
 use super::{Outcome, print};
 use crate::device::Device;
 use crate::device::select::DeviceKind;
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
-use crate::kernels::{Access, Choice, Family, Precision};
+use crate::kernels::{Access, Choice, Precision};
 use crate::network::Network;
-use crate::plan::{Plan, Run, Settings, memory, training};
+use crate::plan::memory::Footprint;
+use crate::plan::{Plan, Run, Settings, training};
 
 /// Show the plan of a training step: tensors, kernel calls, memory, operations, the largest batch
 ///
@@ -26,7 +27,7 @@ pub struct Args {
     /// Tags
     #[arg(long, value_name = "T", default_value_t = 50)]
     pub tags: usize,
-    // With --family plain or tiled and no device named, none is opened.
+    // With a GPU's --family and no device named, none is opened.
     #[command(flatten)]
     pub device: DeviceFlags,
     /// Memory, in MiB, that the largest batch is found for
@@ -71,7 +72,7 @@ struct Whole<'a> {
     kind: &'static str,
     network: &'a str,
     device: &'a str,
-    family: &'a str,
+    family: String,
     batch: usize,
     tags: usize,
     clip: usize,
@@ -107,7 +108,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         kind: "plan",
         network: &args.network.network,
         device: device.as_ref().map_or("no device", Device::name),
-        family: describe(&choice),
+        family: choice.to_string(),
         batch: args.batch,
         tags: network.tags,
         clip: network.clip_length,
@@ -132,14 +133,12 @@ pub fn run(args: Args) -> Result<Outcome> {
 /// The device and the kernels; shaders can be planned for without a device.
 fn choose(flags: &DeviceFlags) -> Result<(Option<Device>, Choice)> {
     let f32s = flags.precision.resolve() == Precision::F32;
-    if f32s && flags.device == DeviceKind::Auto && flags.adapter.is_none() {
-        match flags.family {
-            Some(FamilyName::Plain) => return Ok((None, Choice::gpu(Family::Plain))),
-            Some(FamilyName::Tiled) => return Ok((None, Choice::gpu(Family::Tiled))),
-            Some(FamilyName::Registers) => return Ok((None, Choice::gpu(Family::Registers))),
-            Some(FamilyName::Winograd) => return Ok((None, Choice::gpu(Family::Winograd))),
-            _ => {}
-        }
+    if f32s
+        && flags.device == DeviceKind::Auto
+        && flags.adapter.is_none()
+        && let Some(family) = flags.family.filter(|family| !family.is_native() && family.has(Precision::F32))
+    {
+        return Ok((None, Choice::gpu(family)));
     }
     let (device, choice) = flags.open()?;
     Ok((Some(device), choice))
@@ -151,16 +150,8 @@ fn plan_of(network: &Network, batch: usize, choice: &Choice) -> Result<Plan> {
     training(network, &settings)
 }
 
-/// Bytes that a plan's tensors and the threads' working spaces take.
 fn footprint(plan: &Plan, choice: &Choice) -> usize {
-    if choice.is_native() {
-        let workspace = plan.steps.iter().map(|s| s.kernel.workspace()).max().unwrap_or(0) * size_of::<f32>();
-        memory::block(plan).bytes + workspace * rayon::current_num_threads()
-    } else {
-        let slots = memory::slots(plan);
-        let own = plan.tensors.iter().zip(&slots.slot).filter(|(_, slot)| slot.is_none()).map(|(t, _)| t.bytes());
-        own.sum::<usize>() + slots.bytes.iter().sum::<usize>()
-    }
+    Footprint::of(plan, choice, rayon::current_num_threads()).bytes()
 }
 
 /// The largest batch that fits; 0 where not even one clip does.

@@ -64,7 +64,7 @@ struct Line<'a> {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    let dataset = Dataset::open(&args.dataset)?;
+    let dataset = super::dataset(&args.dataset)?;
     let truth = Reference::of(&dataset)?;
     if matches!(truth, Reference::Own(_)) {
         if args.propagation.remove <= 0.0 {

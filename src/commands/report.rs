@@ -7,6 +7,32 @@ use crate::evaluate::bootstrap::Interval;
 use crate::evaluate::metrics::{Measured, Report};
 use crate::format::table::{self, Align};
 
+/// Rare tags that are named.
+const SHOWN: usize = 5;
+/// Fewer songs than this are few: with 57, ROC-AUC moved by up to 0.1 from seed to seed (the demo's five).
+const FEW_SONGS: usize = 100;
+
+/// What cannot be concluded from so little.
+fn cautions(report: &Report, roc_auc: Option<Interval>) -> Vec<String> {
+    let (songs, frequent) = (report.songs, &report.frequent);
+    let mut all = Vec::new();
+    if songs < FEW_SONGS {
+        all.push(format!(
+            "{songs} songs are few to conclude from: with 57, ROC-AUC moved by up to 0.1 from one training seed to another."
+        ));
+    }
+    if frequent.tags == 0 {
+        all.push(format!("No tag has {} songs: there is no figure to compare runs by.", frequent.min_positives));
+    }
+    if let Some(interval) = roc_auc.filter(|i| i.low <= 0.5 && i.high >= 0.5) {
+        all.push(format!(
+            "The interval of ROC-AUC, {:.3} to {:.3}, holds 0.5: from these songs it is not told from chance.",
+            interval.low, interval.high
+        ));
+    }
+    all
+}
+
 /// Prints the tables: overall, tags that were left out, and each tag's figures if asked for. Without
 /// `names` tags are called by their number.
 pub fn people(
@@ -41,13 +67,20 @@ pub fn people(
     row(&format!("ROC-AUC, {enough}"), frequent.roc_auc, sure.roc_auc, None);
     print::line(&overall)?;
     if !frequent.left_out.is_empty() {
-        let rare: Vec<String> = frequent.left_out.iter().map(|&t| name(t)).collect();
-        print::line(format_args!("Tags with fewer: {}.", rare.join(", ")))?;
+        let shown: Vec<String> = frequent.left_out.iter().take(SHOWN).map(|&t| name(t)).collect();
+        let more = match frequent.left_out.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more (--per-tag and --json have all)"),
+        };
+        print::line(format_args!("Tags with fewer, {}: {}{more}.", frequent.left_out.len(), shown.join(", ")))?;
     }
     print::line(format_args!(
         "Not defined and left out: {} songs without tags, {} tags without songs, {} tags that all songs or none have.",
         report.songs_without_tags, report.tags_without_songs, report.tags_without_both_classes
     ))?;
+    for sentence in cautions(report, sure.roc_auc) {
+        print::line(sentence)?;
+    }
     if per_tag {
         let columns = [("tag", Left), ("songs", Right), ("prevalence", Right), ("average precision", Right), ("ROC-AUC", Right)];
         let mut each = table::Table::new(&columns);

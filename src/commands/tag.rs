@@ -1,6 +1,5 @@
 //! `tagwalk tag`: the best tags of audio files, by a run's weights.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -52,6 +51,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     if !(0.0..=1.0).contains(&args.threshold) {
         return Err(Error::usage("--threshold", "must lie between 0 and 1"));
     }
+    in_order(&args.run, &args.paths)?;
     let path = if args.run.is_dir() { args.run.join(files::BEST) } else { args.run.clone() };
     let weights = super::weights(&path)?;
     let found = find(&args.paths)?;
@@ -85,6 +85,12 @@ pub fn run(args: Args) -> Result<Outcome> {
             if let Some(note) = &decoded.note {
                 print::note(format_args!("{}: {note}", path.display()));
             }
+            if decoded.samples.iter().all(|&sample| sample == 0) {
+                print::note(format_args!(
+                    "{}: silent from beginning to end: its tags are the network's for silence",
+                    path.display()
+                ));
+            }
             if decoded.samples.len() < network.clip_length {
                 print::note(format_args!(
                     "{}: shorter than a clip of {} samples; padded with silence",
@@ -100,6 +106,26 @@ pub fn run(args: Args) -> Result<Outcome> {
         return Ok(Outcome::SomeFailed);
     }
     Ok(Outcome::Done)
+}
+
+/// Refuses audio where the run should be, and says how it is called.
+fn in_order(run: &Path, paths: &[PathBuf]) -> Result<()> {
+    let is_run = |path: &Path| path.join(files::CONFIG).is_file() || path.extension().is_some_and(|e| e == "safetensors");
+    if is_run(run) {
+        return Ok(());
+    }
+    if let Some(other) = paths.iter().find(|path| is_run(path)) {
+        return Err(Error::input(run, "is no run, and the run comes first").help(format!(
+            "Write: tagwalk tag {} {}",
+            other.display(),
+            run.display()
+        )));
+    }
+    if run.is_file() && audio::is_named(run) {
+        let help = format!("The run's folder comes first: tagwalk tag RUN {}", run.display());
+        return Err(Error::input(run, "is audio, and no run").help(help));
+    }
+    Ok(())
 }
 
 fn show(path: &Path, scores: &[f32], vocabulary: &[String], args: &Args) -> Result<()> {
@@ -144,10 +170,9 @@ fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     paths.sort_by_key(|e| e.file_name());
     for entry in paths {
         let (path, kind) = (entry.path(), entry.file_type());
-        let known = path.extension().and_then(OsStr::to_str).map(str::to_lowercase);
         match kind {
             Ok(kind) if kind.is_dir() => search(&path, found)?,
-            Ok(kind) if kind.is_file() && known.is_some_and(|e| EXTENSIONS.contains(&e.as_str())) => found.push(path),
+            Ok(kind) if kind.is_file() && audio::is_named(&path) => found.push(path),
             _ => {}
         }
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::flags::{DeviceFlags, describe};
+use super::flags::DeviceFlags;
 use super::{Outcome, print};
 use crate::device::gpu::{self, Gpu};
 use crate::device::{Device, select::HELP};
 use crate::error::{Error, Result};
 use crate::format::table::{Align, Table};
-use crate::kernels::{Choice, Family, Precision};
+use crate::kernels::{Choice, Precision};
 use crate::measure::tune::cache::{Cache, Entry, Key};
 use crate::measure::tune::{self, Candidate, Event, Problem, Rig, candidates};
 use crate::network::{Network, family};
@@ -119,7 +119,7 @@ fn tuned(
     };
     let candidates = |room: &str| match precision {
         Precision::F32 => candidates::of(room, gpu.is_software()),
-        Precision::Mixed => candidates::mixed(room, gpu.matrices()),
+        Precision::Mixed => candidates::mixed(room, gpu.cooperative_sizes()),
     };
     let problem = Problem { network, batch, budget: Duration::from_secs_f64(seconds), candidates: &candidates };
     let mut told = Ok(());
@@ -175,19 +175,15 @@ fn reset(path: &Path) -> Result<Outcome> {
 
 /// A choice with all that it sets.
 fn described(choice: &Choice) -> String {
-    let rooms = choice.rooms.iter().map(|(room, family)| format!("{room} {}", lower(family)));
+    let rooms = choice.rooms.iter().map(|(room, family)| format!("{room} {family}"));
     let tiles = choice.tiles.iter().map(|(name, size)| format!("{name} {size}"));
     let all: Vec<String> = rooms.chain(tiles).collect();
-    if all.is_empty() { format!("{}, as they stand", describe(choice)) } else { all.join(", ") }
-}
-
-fn lower(family: &Family) -> String {
-    format!("{family:?}").to_lowercase()
+    if all.is_empty() { format!("{choice}, as they stand") } else { all.join(", ") }
 }
 
 fn sizes(candidate: &Candidate) -> String {
     let tiles = candidate.tiles.iter().map(|(name, size)| format!(" {name} {size}"));
-    std::iter::once(lower(&candidate.family)).chain(tiles).collect()
+    std::iter::once(candidate.family.to_string()).chain(tiles).collect()
 }
 
 /// On stderr what matters; as objects everything.

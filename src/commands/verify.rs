@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::print;
-use crate::dataset::{self, Dataset};
+use crate::dataset;
 use crate::error::{Error, Result};
 
 use super::Outcome;
@@ -31,7 +31,7 @@ struct Json<'a> {
 
 /// Exit code 1 where a file has changed; 2 where the folder cannot be used although none has.
 pub fn run(args: Args) -> Result<Outcome> {
-    let all = dataset::verify(&args.dataset)?;
+    let all = dataset::verify(&args.dataset).map_err(|e| super::or_music(&args.dataset, e))?;
     let mut faults = 0;
     for checked in &all {
         let fault = checked.fault.as_deref();
@@ -48,6 +48,6 @@ pub fn run(args: Args) -> Result<Outcome> {
         );
         return Ok(Outcome::SomeFailed);
     }
-    Dataset::open(&args.dataset)?;
+    super::dataset(&args.dataset)?;
     Ok(Outcome::Done)
 }

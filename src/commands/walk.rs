@@ -87,7 +87,10 @@ struct Report<'a> {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    let dataset = Dataset::open(&args.dataset)?;
+    if args.top == 0 {
+        return Err(Error::usage("--top", "must be greater than 0"));
+    }
+    let dataset = super::dataset(&args.dataset)?;
     let song = dataset.find(&args.song)?;
     let options = Options {
         reading: args.reading,

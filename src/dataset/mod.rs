@@ -30,7 +30,7 @@ use crate::format::npy::{Array, Bytes};
 pub use manifest::Manifest;
 pub use truth::{Reference, Truth};
 pub use verify::{Checked, verify};
-pub use view::{Sides, View};
+pub use view::{Sides, SplitBy, View};
 
 /// Every file of a dataset but the manifest and the shards of audio.
 const FILES: [&str; 12] = [

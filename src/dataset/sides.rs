@@ -29,6 +29,9 @@ impl std::str::FromStr for Fractions {
     }
 }
 
+/// The place that errors of a split by groups name.
+pub const BY_GROUPS: &str = "split by groups";
+
 const SIDES: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
 
 /// Sides by chance for `songs` songs. Whole songs: exactly the shares, rounded as they add up. With
@@ -77,7 +80,7 @@ pub fn random(songs: usize, groups: Option<&[Option<u32>]>, fractions: Fractions
     }
     if let Some(side) = (0..3).find(|&s| wanted[s] > 0 && lacks[s] == wanted[s]) {
         let what = format!("{} groups leave no song for {}", members.len(), ["train", "valid", "test"][side]);
-        return Err(Error::usage("--group-split", what).help("Take smaller groups, other shares or another seed."));
+        return Err(Error::usage(BY_GROUPS, what).help("Take smaller groups, other shares or another seed."));
     }
     Ok(sides)
 }

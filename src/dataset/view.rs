@@ -1,11 +1,41 @@
 //! What a run sees of a dataset: the sides of its split as prepared or drawn anew from a seed, and all of
 //! its tags or the most frequent ones. The folder stays as it is, and its audio is not copied.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::sides::{self, Fractions};
 use super::{Dataset, Split};
 use crate::error::{Error, Result};
+
+/// What a split is drawn by, without its seed: what flags and an experiment's rows say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum SplitBy {
+    Prepared,
+    Songs,
+    Groups,
+}
+
+impl SplitBy {
+    /// As flags and rows have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            SplitBy::Prepared => "prepared",
+            SplitBy::Songs => "songs",
+            SplitBy::Groups => "groups",
+        }
+    }
+
+    /// The sides that a seed gives.
+    pub fn sides(self, seed: u64) -> Sides {
+        match self {
+            SplitBy::Prepared => Sides::Prepared,
+            SplitBy::Songs => Sides::Songs(seed),
+            SplitBy::Groups => Sides::Groups(seed),
+        }
+    }
+}
 
 /// Where the sides of the split come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +84,8 @@ impl Dataset {
             Sides::Groups(seed) => {
                 let groups: Vec<Option<u32>> = placed(&self).map(|song| self.group(song)).collect();
                 if groups.iter().all(Option::is_none) {
-                    let error = Error::usage("--split-by", "groups: the dataset has none");
-                    return Err(error.help("Prepare it with --group-folder or --group-column, or take --split-by songs."));
+                    let error = Error::usage(sides::BY_GROUPS, "the dataset has no groups");
+                    return Err(error.help("Prepare it with groups, or draw the split by songs."));
                 }
                 Some(redrawn(&self, Some(&groups), seed)?)
             }
@@ -63,7 +93,7 @@ impl Dataset {
         let all = self.vocabulary().len();
         let kept = view.top.filter(|&top| top < all).map(|top| frequent(&self, top));
         if view.top == Some(0) {
-            return Err(Error::usage("--top", "must be at least 1"));
+            return Err(Error::usage("most frequent tags", "their number must be at least 1"));
         }
         let vocabulary = kept.as_ref().map(|kept| kept.iter().map(|&tag| self.vocabulary()[tag].clone()).collect());
         let tags = kept.as_ref().map(|kept| bits(&self, kept));
@@ -81,11 +111,8 @@ fn redrawn(dataset: &Dataset, groups: Option<&[Option<u32>]>, seed: u64) -> Resu
     let songs: Vec<usize> = placed(dataset).collect();
     let count = |side| songs.iter().filter(|&&song| dataset.split(song) == side).count() as f64;
     let shares = [Split::Train, Split::Valid, Split::Test].map(|side| count(side) / songs.len().max(1) as f64);
-    let drawn = sides::random(songs.len(), groups, Fractions(shares), seed).map_err(|e| Error {
-        place: Some("--split-by".into()),
-        help: Some("Take other seeds, or --split-by songs.".into()),
-        ..e
-    })?;
+    let drawn = sides::random(songs.len(), groups, Fractions(shares), seed)
+        .map_err(|e| e.help("Take another seed, or draw the split by songs."))?;
     let mut splits = dataset.splits.to_vec();
     songs.iter().zip(drawn).for_each(|(&song, side)| splits[song] = side as u8);
     Ok(splits)

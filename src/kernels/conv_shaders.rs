@@ -1,7 +1,6 @@
 //! What the convolution's shaders have in common: the constants of a shape and its source, the
 //! bindings of a source, and how many threads a side of a tile gets.
 
-use super::Family;
 use super::clip_ranges::Bind;
 use super::conv::{Conv, Source};
 use super::gpu::Value;
@@ -35,25 +34,6 @@ pub fn constants(conv: &Conv, source: &Source) -> Vec<(&'static str, Value)> {
         all.extend([("FIRST_TAPS", layer.kernel), ("FIRST_STRIDE", layer.stride), ("FIRST_PAD", layer.padding[0])]);
     }
     all.into_iter().map(|(name, value)| (name, Value::U32(value as u32))).collect()
-}
-
-/// Channels of a layer that cooperative matrices take: narrower ones would be zeros for the most part.
-const WIDE: usize = 32;
-/// How their shaders are cut: positions (or taps × [`HEIGHT`] rows of the weights' gradient) and channels a workgroup.
-pub const SPAN: usize = 48;
-pub const WIDTH: usize = 32;
-pub const HEIGHT: usize = 16;
-
-/// Rows and columns of the cooperative matrices that take a convolution, if the family has them and the shape allows it.
-pub fn matrices(conv: &Conv, source: &Source, family: &Family) -> Option<u8> {
-    let Family::Cooperative(size) = family else { return None };
-    let fits = (conv.taps, conv.stride) == (3, 1) && SPAN.is_multiple_of(conv.windows.size);
-    (fits && conv.cin.min(conv.cout) >= WIDE && !matches!(source, Source::Wave { .. })).then_some(*size)
-}
-
-/// One shader for each size of matrices.
-pub fn by_size(size: u8, eight: &'static str, sixteen: &'static str) -> &'static str {
-    if size == 8 { eight } else { sixteen }
 }
 
 /// Taps and channels as the shaders see them.

@@ -24,11 +24,12 @@ impl Limits {
         Limits { max_binding: 128 << 20, alignment: 256, max_workgroups: 65_535, workgroup_memory: 16 << 10, invocations: 256 };
 }
 
-/// A value for a top-level `const` line of a shader.
+/// A value for a top-level `const` line of a shader, or a type for an `alias` line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     U32(u32),
     F32(f32),
+    Type(&'static str),
 }
 
 /// One binding of group 0, in the order of the shader's `@binding` numbers.
@@ -49,7 +50,7 @@ pub struct Dispatch {
     /// File stem under `shaders/`, for example `conv_forward.tiled`.
     pub shader: &'static str,
     pub entry: &'static str,
-    /// Values of top-level `const` lines, by name. A name that the shader has not is an error.
+    /// Values of top-level `const` and `alias` lines, by name. A name that the shader has not is an error.
     pub constants: Vec<(&'static str, Value)>,
     pub bindings: Vec<Binding>,
     pub workgroups: [u32; 3],
@@ -57,8 +58,8 @@ pub struct Dispatch {
 
 /// The shader of a kernel in a family: `NAME`, or in all but the plain one `NAME.tiled`; kernels without a tiled
 /// shader use the plain one everywhere. What is no convolution has no other families: theirs take the tiled one.
-pub fn shader_name(plain: &'static str, tiled: &'static str, family: &Family) -> &'static str {
-    if *family == Family::Plain { plain } else { tiled }
+pub fn shader_name(plain: &'static str, tiled: &'static str, family: Family) -> &'static str {
+    if family == Family::Plain { plain } else { tiled }
 }
 
 /// A grid of `groups` workgroups that stays within the limit of each dimension: `[x, y, 1]` with

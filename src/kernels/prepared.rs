@@ -1,5 +1,4 @@
-//! What the register and F(3,3) families of a GPU have in common: where they apply, and the tensors that they
-//! make before they multiply. What a convolution reads and dz are then made once for each value, not once for
+//! What the register and F(3,3) families of a GPU have in common: the tensors that they make before they multiply. What a convolution reads and dz are then made once for each value, not once for
 //! each product, and lie with their padding, so that products need ask for no edge. Clips go through these
 //! scratch tensors some at a time.
 
@@ -8,8 +7,8 @@ use super::conv::{Conv, Source};
 use super::conv_shaders::{binds, constants};
 use super::gpu::{Dispatch, LINE, Limits, Value};
 use super::tiles::Registers;
-use super::winograd::{OUTPUTS, PRODUCTS, WIDE};
-use super::{Access, Choice, Family, Operand};
+use super::winograd::{OUTPUTS, PRODUCTS};
+use super::{Access, Operand};
 
 /// Bytes that a scratch tensor takes at most, where one clip takes less.
 const CHUNK: u64 = 64 << 20;
@@ -19,24 +18,7 @@ const INPUT_ROWS: usize = 8;
 /// Windows that an invocation of `conv_output_gradient` makes.
 const GRADIENT_WINDOWS: usize = 4;
 /// Tiles that an invocation of the transforms makes.
-const SPAN: usize = 4;
-
-/// The family that a room's product of a layer is computed in: the choice's, or, where a shape does not suit
-/// it, the next that does: F(3,3), registers, tiles.
-pub fn family(choice: &Choice, room: &str, conv: &Conv, source: &Source) -> Family {
-    let fours = conv.cin.is_multiple_of(4) && conv.cout.is_multiple_of(4);
-    // A wave has one channel: no fours.
-    let registers = fours && conv.stride == 1 && !matches!(source, Source::Wave { .. });
-    let pools = conv.windows.size == OUTPUTS || conv.unpooled();
-    // In narrower layers few terms do not average away what the transforms magnify, as on the CPU.
-    let winograd = registers && conv.taps == 3 && pools && conv.cin.min(conv.cout) >= WIDE;
-    match choice.family_of(room) {
-        Family::Winograd if winograd => Family::Winograd,
-        Family::Winograd | Family::Registers if registers => Family::Registers,
-        Family::Winograd | Family::Registers => Family::Tiled,
-        other => other.clone(),
-    }
-}
+const TILES: usize = 4;
 
 /// Ranges of clips that go through scratch together; `by_clip` are the other operands that are bound by clips.
 pub fn parts<'a>(
@@ -94,6 +76,9 @@ pub fn gradients(part: &Part, conv: &Conv, reads: &[Bind], rows: usize, scratch:
     part.dispatch("conv_output_gradient", &all, &bound, groups)
 }
 
+/// Tiles of F(3,3) that one partial sum is of, where what they give is put together.
+pub const TILES_A_SUM: usize = 16;
+
 /// How a layer is cut into tiles of F(3,3).
 #[derive(Clone, Copy, Debug)]
 pub struct Tiles {
@@ -129,9 +114,9 @@ impl Tiles {
     /// Makes the tiles of what a convolution reads, from its rows.
     pub fn input(&self, part: &Part, conv: &Conv, rows: usize, [from, to]: [usize; 2]) -> Dispatch {
         let bound = [Bind::Held(from), Bind::Made(to)];
-        let sizes = [("ROWS", self.rows), ("CIN", conv.cin), ("HELD", rows), ("SPAN", SPAN)];
+        let sizes = [("ROWS", self.rows), ("CIN", conv.cin), ("HELD", rows), ("SPAN", TILES)];
         let all = self.constants(&sizes);
-        part.dispatch("winograd_input", &all, &bound, self.groups(SPAN, conv.cin))
+        part.dispatch("winograd_input", &all, &bound, self.groups(TILES, conv.cin))
     }
 
     /// Makes the tiles of dz, from its rows.
@@ -139,9 +124,9 @@ impl Tiles {
         let bound = [Bind::Held(from), Bind::Made(to)];
         let (left, before) = (conv.windows.left, shift(conv));
         let places = [("LENGTH", conv.length()), ("LEFT", left), ("BEFORE", before), ("HELD", rows)];
-        let mut all = self.constants(&[("ROWS", self.rows), ("COUT", conv.cout), ("SPAN", SPAN)]);
+        let mut all = self.constants(&[("ROWS", self.rows), ("COUT", conv.cout), ("SPAN", TILES)]);
         all.extend(numbers(&places));
-        part.dispatch("winograd_output_gradient", &all, &bound, self.groups(SPAN, conv.cout))
+        part.dispatch("winograd_output_gradient", &all, &bound, self.groups(TILES, conv.cout))
     }
 
     /// Multiplies tiles, `reduced` channels, with transformed weights: `given` channels.

@@ -1,5 +1,5 @@
 //! The table of shader texts, and the one change that is ever made to them: other values in
-//! their top-level `const` lines.
+//! their top-level `const` lines, other types in their top-level `alias` lines.
 //!
 //! How a shader file is written, so that this works and the file is valid as it stands:
 //!
@@ -7,6 +7,8 @@
 //! * Everything that a dispatch decides is a line `const NAME: u32 = 3u;` (or `f32`) that begins
 //!   in the first column; sizes derived from it are `const` expressions below it. A flag is a
 //!   u32, 0 or 1. `@workgroup_size(NAME)` may use them.
+//! * A type that a dispatch decides, where WGSL makes none of a number (cooperative matrices), is a line
+//!   `alias NAME = TYPE;`, in the first column too.
 //! * Bindings are `@group(0) @binding(0..n)`, one for each of [`super::gpu::Dispatch::bindings`], in
 //!   order, `var<storage, read>` for `Access::Read` and `read_write` for all else. An entry point
 //!   reaches exactly the bindings that its dispatch names. Where a kernel has an operand in some
@@ -27,20 +29,17 @@ pub const TABLE: &[(&str, &str)] = &[
     ("batch_norm_forward_patches", include_str!("../../shaders/batch_norm_forward_patches.wgsl")),
     ("batch_norm_forward_running", include_str!("../../shaders/batch_norm_forward_running.wgsl")),
     ("conv_forward", include_str!("../../shaders/conv_forward.wgsl")),
-    ("conv_forward.cooperative16", include_str!("../../shaders/conv_forward.cooperative16.wgsl")),
-    ("conv_forward.cooperative8", include_str!("../../shaders/conv_forward.cooperative8.wgsl")),
+    ("conv_forward.cooperative", include_str!("../../shaders/conv_forward.cooperative.wgsl")),
     ("conv_forward.registers", include_str!("../../shaders/conv_forward.registers.wgsl")),
     ("conv_forward.tiled", include_str!("../../shaders/conv_forward.tiled.wgsl")),
     ("conv_input", include_str!("../../shaders/conv_input.wgsl")),
     ("conv_input_gradient", include_str!("../../shaders/conv_input_gradient.wgsl")),
-    ("conv_input_gradient.cooperative16", include_str!("../../shaders/conv_input_gradient.cooperative16.wgsl")),
-    ("conv_input_gradient.cooperative8", include_str!("../../shaders/conv_input_gradient.cooperative8.wgsl")),
+    ("conv_input_gradient.cooperative", include_str!("../../shaders/conv_input_gradient.cooperative.wgsl")),
     ("conv_input_gradient.registers", include_str!("../../shaders/conv_input_gradient.registers.wgsl")),
     ("conv_input_gradient.tiled", include_str!("../../shaders/conv_input_gradient.tiled.wgsl")),
     ("conv_output_gradient", include_str!("../../shaders/conv_output_gradient.wgsl")),
     ("conv_weight_gradient", include_str!("../../shaders/conv_weight_gradient.wgsl")),
-    ("conv_weight_gradient.cooperative16", include_str!("../../shaders/conv_weight_gradient.cooperative16.wgsl")),
-    ("conv_weight_gradient.cooperative8", include_str!("../../shaders/conv_weight_gradient.cooperative8.wgsl")),
+    ("conv_weight_gradient.cooperative", include_str!("../../shaders/conv_weight_gradient.cooperative.wgsl")),
     ("conv_weight_gradient.registers", include_str!("../../shaders/conv_weight_gradient.registers.wgsl")),
     ("conv_weight_gradient.tiled", include_str!("../../shaders/conv_weight_gradient.tiled.wgsl")),
     ("conv_weight_join", include_str!("../../shaders/conv_weight_join.wgsl")),
@@ -78,50 +77,59 @@ fn replaced(text: &str, constants: &[(&str, Value)]) -> std::result::Result<Stri
     let mut found = vec![false; constants.len()];
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
-        let at = constant(line).and_then(|(name, kind)| Some((constants.iter().position(|(n, _)| *n == name)?, kind)));
+        let at = replaceable(line).and_then(|(name, kind)| Some((constants.iter().position(|(n, _)| *n == name)?, kind)));
         let Some((at, kind)) = at else {
             lines.push(line.to_owned());
             continue;
         };
         let (name, value) = constants[at];
-        let value = match (value, kind) {
-            (Value::U32(v), "u32") => format!("{v}u"),
-            (Value::F32(v), "f32") if v.is_finite() => format!("{v:?}f"),
-            _ => return Err(format!("{value:?} is no value for const {name}: {kind}")),
-        };
+        lines.push(match (value, kind) {
+            (Value::U32(v), Some("u32")) => format!("const {name}: u32 = {v}u;"),
+            (Value::F32(v), Some("f32")) if v.is_finite() => format!("const {name}: f32 = {v:?}f;"),
+            (Value::Type(v), None) => format!("alias {name} = {v};"),
+            _ => return Err(format!("{value:?} is nothing for the line `{line}`")),
+        });
         found[at] = true;
-        lines.push(format!("const {name}: {kind} = {value};"));
     }
     match found.iter().position(|f| !f) {
-        Some(at) => Err(format!("no single line `const {}: T = VALUE;`", constants[at].0)),
+        Some(at) => Err(format!("no single line `const {0}: T = VALUE;` or `alias {0} = TYPE;`", constants[at].0)),
         None => Ok(lines.join("\n") + "\n"),
     }
 }
 
-/// Name and type of a top-level constant's line.
-fn constant(line: &str) -> Option<(&str, &str)> {
-    let (name, rest) = line.strip_prefix("const ")?.split_once(':')?;
-    let (kind, rest) = rest.split_once('=')?;
-    rest.contains(';').then_some((name.trim(), kind.trim()))
+/// Name and type of a top-level constant's line; of an alias's the name alone.
+fn replaceable(line: &str) -> Option<(&str, Option<&str>)> {
+    let (left, right) = line.split_once('=')?;
+    let named = match (left.strip_prefix("const "), left.strip_prefix("alias ")) {
+        (Some(constant), _) => constant.split_once(':').map(|(name, kind)| (name.trim(), Some(kind.trim())))?,
+        (None, alias) => (alias?.trim(), None),
+    };
+    right.contains(';').then_some(named)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SHADER: &str = "const N: u32 = 3u; // how many\nconst EPS: f32 = 1e-3;\nfn f() {\n    const N: u32 = 5u;\n}\n";
+    const SHADER: &str =
+        "const N: u32 = 3u; // how many\nconst EPS: f32 = 1e-3;\nalias M = vec2<f32>;\nfn f() {\n    const N: u32 = 5u;\n}\n";
 
     #[test]
     fn only_top_level_lines_change_and_f32_keep_every_bit() {
         let eps = f32::from_bits(0x3727_c5ac); // 1e-5, as f32 rounds it
         let text = replaced(SHADER, &[("N", Value::U32(7)), ("EPS", Value::F32(eps))]).unwrap();
-        assert_eq!(text, "const N: u32 = 7u;\nconst EPS: f32 = 1e-5f;\nfn f() {\n    const N: u32 = 5u;\n}\n");
+        let rest = "fn f() {\n    const N: u32 = 5u;\n}\n";
+        assert_eq!(text, format!("const N: u32 = 7u;\nconst EPS: f32 = 1e-5f;\nalias M = vec2<f32>;\n{rest}"));
+        let text = replaced(SHADER, &[("M", Value::Type("vec3<f32>"))]).unwrap();
+        assert_eq!(text, SHADER.replace("vec2", "vec3"));
         assert_eq!(replaced(SHADER, &[]).unwrap(), SHADER);
     }
 
     #[test]
     fn unknown_names_types_and_values_are_refused() {
-        for wrong in [("M", Value::U32(1)), ("N", Value::F32(1.0)), ("EPS", Value::U32(1)), ("EPS", Value::F32(f32::NAN))] {
+        let (one, half, vector) = (Value::U32(1), Value::F32(0.5), Value::Type("vec3<f32>"));
+        let nan = Value::F32(f32::NAN);
+        for wrong in [("K", one), ("N", half), ("EPS", one), ("EPS", nan), ("M", one), ("N", vector), ("K", vector)] {
             assert!(replaced(SHADER, &[wrong]).is_err(), "{wrong:?}");
         }
         assert!(text("no such shader", &[]).is_err());

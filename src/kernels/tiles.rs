@@ -2,9 +2,9 @@
 //! choice from outside, a run's `config.json` or the tuner's cache, is held to what the shaders can do,
 //! on every adapter: WebGPU's limits are enough for all of it.
 
+use super::family::LARGEST_WINDOW;
 use super::gpu::{Limits, Value};
-use super::products::Isa;
-use super::{Choice, DType, Family, Precision, winograd};
+use super::{Choice, DType, Family, cooperative, winograd};
 use crate::error::{Error, Result};
 
 /// A top-level `const` line that a choice may set, as `SHADER.NAME`.
@@ -75,10 +75,6 @@ const SUMS: usize = 64;
 
 /// The same of the families without workgroup memory: a driver that keeps sums in memory anyway gains by more.
 const MORE_SUMS: usize = 128;
-
-/// Positions that a tile of `conv_forward` has at most where a window alone is longer than the tile
-/// that was chosen; windows that are longer still are left to the plain shader.
-pub const LARGEST_WINDOW: usize = 24;
 
 /// A loss scale at most: f16 ends at 65504, and a loss that is no mean has gradients of about 1.
 pub const LARGEST_LOSS_SCALE: u32 = 1 << 24;
@@ -178,14 +174,19 @@ impl Choice {
             self.check_tile(name, value).map_err(|what| wrong(format!("tiles: {name} is {value}, {what}")))?;
         }
         for (room, family) in &self.rooms {
-            if !ROOMS.contains(&room.as_str()) || self.is_native() || matches!(family, Family::Native(_)) {
-                return Err(wrong(format!("rooms: {room} cannot be {family:?} where the rest is {:?}", self.family)));
+            if !ROOMS.contains(&room.as_str()) || self.is_native() || family.is_native() {
+                return Err(wrong(format!("rooms: {room} cannot be {family} where the rest is {}", self.family)));
             }
         }
-        if let Family::Native(isa @ (Isa::Avx512Bf16 | Isa::Amx | Isa::AmxTwin)) = self.family
-            && self.precision != Precision::Mixed
-        {
-            return Err(wrong(format!("family: {isa:?} has products of mixed precision only")));
+        for family in self.families() {
+            if !family.has(self.precision) {
+                return Err(wrong(format!("precision: {family} does not compute in {}", self.precision.name())));
+            }
+            if let Family::Cooperative(size) = family
+                && !cooperative::SIZES.contains(&size)
+            {
+                return Err(wrong(format!("family: {family}: the sizes that there are shaders of are {:?}", cooperative::SIZES)));
+            }
         }
         if let Some(scale) = self.loss_scale
             && (self.storage() != DType::F16 || !scale.is_power_of_two() || scale > LARGEST_LOSS_SCALE)
@@ -197,18 +198,6 @@ impl Choice {
         if self.is_native() {
             return Ok(());
         }
-        let mut families = std::iter::once(&self.family).chain(self.rooms.values());
-        if self.precision == Precision::Mixed && families.any(|f| !f.has_mixed()) {
-            return Err(wrong("precision: plain shaders have f32 only, and rooms of mixed precision are tiled".into()));
-        }
-        for family in std::iter::once(&self.family).chain(self.rooms.values()) {
-            if let Family::Cooperative(size) = family
-                && (self.precision == Precision::F32 || ![8, 16].contains(size))
-            {
-                let what = format!("family: cooperative matrices of {size} with {}", self.precision.name());
-                return Err(wrong(format!("{what}: there are those of 8 or 16, which multiply f16, with mixed")));
-            }
-        }
         let forward = Sizes::of(self, "conv_forward.tiled");
         fits(
             "conv_forward.tiled",
@@ -219,7 +208,7 @@ impl Choice {
         )?;
         let input = Sizes::of(self, "conv_input_gradient.tiled");
         fits("conv_input_gradient.tiled", &input, input.rows * input.quads, input.rows * input.lanes, 1)?;
-        for room in ["conv_forward", "conv_input_gradient", "conv_weight_gradient"] {
+        for room in ROOMS {
             let sizes = Registers::of(self, &format!("{room}.registers"));
             // A thread of the weights' gradient owns fours of rows.
             let sums = sizes.rows * sizes.quads * if room == "conv_weight_gradient" { 4 } else { 1 };

@@ -62,12 +62,7 @@ impl Meter {
     pub fn take(&mut self) {
         let isa = self.isa;
         let start = Instant::now();
-        let counts = self.pool.broadcast(|_| {
-            let mut done = 0;
-            isa.run(MultiplyAdds(&mut done));
-            done
-        });
-        let flops = counts.into_iter().sum::<usize>() as f64;
+        let flops = self.pool.broadcast(|_| isa.multiply_add(ROUNDS)).into_iter().sum::<usize>() as f64;
         self.gflops.push(flops / start.elapsed().as_secs_f64() / 1e9);
 
         let from: &[f32] = bytemuck::cast_slice(&self.from);
@@ -84,34 +79,6 @@ impl Meter {
     pub fn peaks(&self) -> Option<Peaks> {
         let median = |values: &[f64]| (!values.is_empty()).then(|| Quantiles::of(values.to_vec()).median);
         Some(Peaks { gflops_per_second: median(&self.gflops)?, copy_gb_per_second: median(&self.gb)? })
-    }
-}
-
-/// As many sums as a register tile of the instruction set has, so that no multiply-add waits for the
-/// one before it. Gives the operations that were done.
-struct MultiplyAdds<'a>(&'a mut usize);
-
-impl Work for MultiplyAdds<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        const MOST: usize = 32;
-        // SAFETY: the caller has seen that the instructions are there; memory is not touched but for
-        // `last`, which holds a vector.
-        unsafe {
-            let (a, b) = (S::splat(std::hint::black_box(0.5)), S::splat(std::hint::black_box(0.25)));
-            let mut sums = [S::splat(0.0); MOST];
-            for _ in 0..ROUNDS {
-                for sum in &mut sums[..S::ROWS * S::VECTORS] {
-                    *sum = S::fma(a, *sum, b);
-                }
-            }
-            let mut last = [0.0f32; 16];
-            for sum in sums {
-                S::store(last.as_mut_ptr(), sum);
-                std::hint::black_box(&last);
-            }
-            *self.0 = 2 * ROUNDS * S::ROWS * S::VECTORS * S::LANES;
-        }
     }
 }
 

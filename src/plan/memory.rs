@@ -2,6 +2,7 @@
 //! GPU slots, whole buffers that several tensors take in turn.
 
 use super::{Plan, Run, TensorId};
+use crate::kernels::Choice;
 use crate::tensor::Role;
 
 /// When a temporary is needed: calls `first..=last` of a run, counted among that run's calls.
@@ -113,4 +114,30 @@ pub fn slots(plan: &Plan) -> Slots {
         slot[life.tensor.0] = Some(at);
     }
     Slots { slot, bytes }
+}
+
+/// Bytes that a plan takes on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Its tensors, where temporaries share memory.
+    pub tensors: usize,
+    /// Working spaces of the CPU's threads; a GPU's are its own.
+    pub workspace: usize,
+}
+
+impl Footprint {
+    /// Of a plan made for `choice`, on so many threads.
+    pub fn of(plan: &Plan, choice: &Choice, threads: usize) -> Footprint {
+        if choice.is_native() {
+            let each = plan.steps.iter().map(|s| s.kernel.workspace()).max().unwrap_or(0) * size_of::<f32>();
+            return Footprint { tensors: block(plan).bytes, workspace: each * threads };
+        }
+        let slots = slots(plan);
+        let own = plan.tensors.iter().zip(&slots.slot).filter(|(_, slot)| slot.is_none()).map(|(t, _)| t.bytes());
+        Footprint { tensors: own.sum::<usize>() + slots.bytes.iter().sum::<usize>(), workspace: 0 }
+    }
+
+    pub fn bytes(self) -> usize {
+        self.tensors + self.workspace
+    }
 }

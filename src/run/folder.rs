@@ -19,6 +19,24 @@ fn foreign(folder: &Path) -> Result<Option<String>> {
     Ok(names.filter(|name| !name.starts_with('.') && !own.iter().any(|own| name.starts_with(own))).min())
 }
 
+/// Fails where anything but a run is in the folder.
+fn own(folder: &Path) -> Result<()> {
+    match foreign(folder)? {
+        None => Ok(()),
+        Some(name) => Err(Error::input(folder, format!("is not empty ({name}), and a run wants a folder of its own"))
+            .help("Name a new folder by --out.")),
+    }
+}
+
+/// Fails where a run is in the folder.
+fn empty(folder: &Path) -> Result<()> {
+    match [files::CONFIG, files::LAST, files::BEST].into_iter().find(|file| folder.join(file).exists()) {
+        None => Ok(()),
+        Some(file) => Err(Error::input(folder, format!("a run is there already ({file})"))
+            .help("Go on with it by --resume, or name another folder by --out.")),
+    }
+}
+
 /// A run's folder, held by this process until it is dropped.
 pub struct Run {
     folder: PathBuf,
@@ -27,21 +45,22 @@ pub struct Run {
 }
 
 impl Run {
+    /// Fails where [`Run::create`] would not take the folder for what is there already; makes nothing.
+    pub fn vacant(folder: &Path) -> Result<()> {
+        let there = folder.ancestors().find(|path| path.exists());
+        if let Some(file) = there.filter(|path| !path.is_dir()) {
+            return Err(Error::input(file, "is a file, and no folder").help("Name a new folder by --out."));
+        }
+        if folder.exists() { own(folder).and_then(|()| empty(folder)) } else { Ok(()) }
+    }
+
     /// Takes a folder for a new run, making it where it does not exist, and writes the
     /// configuration. Fails where a run or anything else is there already, or where nothing can be written.
     pub fn create<T: Serialize>(folder: &Path, config: &Config<T>) -> Result<(Run, Log)> {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, "cannot make this folder", e))?;
-        if let Some(name) = foreign(folder)? {
-            return Err(Error::input(folder, format!("is not empty ({name}), and a run wants a folder of its own"))
-                .help("Name a new folder by --out."));
-        }
+        own(folder)?;
         let run = Run::lock(folder)?;
-        for file in [files::CONFIG, files::LAST, files::BEST] {
-            if folder.join(file).exists() {
-                return Err(Error::input(folder, format!("a run is there already ({file})"))
-                    .help("Go on with it by --resume, or name another folder by --out."));
-            }
-        }
+        empty(folder)?;
         // The log first: a folder with a configuration is a run that can be resumed.
         let log = Log::create(&folder.join(files::METRICS))?;
         config.write(folder)?;

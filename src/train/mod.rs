@@ -18,5 +18,5 @@ pub mod validation;
 
 pub use options::Options;
 pub use schedule::{Rule, Schedule};
-pub use session::{Cadence, Ending, Event, Session};
+pub use session::{Cadence, Ending, Event, Left, Session};
 pub use trainer::Trainer;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::options::Config;
-use super::schedule::{Next, State};
+use super::schedule::{Next, Rule, State};
 use super::trainer::{Done, Place, Trainer};
 use super::validation;
 use crate::dataset::Dataset;
@@ -35,11 +35,22 @@ pub struct Cadence {
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     /// A step is done.
-    Step { done: Done, clips_per_second: f64, left: Option<Duration> },
+    Step { done: Done, clips_per_second: f64, left: Option<Left> },
     /// An epoch is done (counted from 1): means of its losses, validation loss, whether that is the best.
     Epoch { epoch: u64, own: f64, propagated: f64, validation: Option<f64>, best: bool, rate: f64 },
     /// A checkpoint was written, after so many steps.
     Saved { steps: u64 },
+}
+
+/// Time that is left at the speed of the last steps, without validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// To the run's end.
+    Run(Duration),
+    /// To the run's end at the latest: validation may end it before.
+    AtMost(Duration),
+    /// To the epoch's end: only validation, or Ctrl-C, ends the run.
+    Epoch(Duration),
 }
 
 /// How a session ended.
@@ -118,11 +129,14 @@ impl<'a> Session<'a> {
         if let Family::Native(isa) = config.settings.choice.family
             && !Isa::available_in(config.settings.choice.precision).contains(&isa)
         {
-            return Err(Error::usage("--device", format!("this run began on a processor with {isa:?}, which this one has not"))
-                .help("The order of sums differs between instruction sets: go on with it where it began."));
+            return Err(Error::usage(
+                "--device",
+                format!("this run began on a processor with {}, which this one has not", isa.name()),
+            )
+            .help("The order of sums differs between instruction sets: go on with it where it began."));
         }
-        if let (Some(size), Device::Gpu(gpu)) = (config.settings.choice.matrices(), device)
-            && check::matrices(gpu)? != size
+        if let (Some(size), Device::Gpu(gpu)) = (config.settings.choice.cooperative_size(), device)
+            && check::cooperative_size(gpu)? != size
         {
             return Err(Error::usage(
                 "--device",
@@ -149,6 +163,11 @@ impl<'a> Session<'a> {
     /// Where it stands.
     pub fn place(&self) -> Place {
         self.place
+    }
+
+    /// Whether its last step is done: running it does nothing more.
+    pub fn is_finished(&self) -> bool {
+        self.memory.finished
     }
 
     /// Validation songs.
@@ -228,21 +247,23 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Time to the end where it is known, else to the end of the epoch.
-    fn left(&self, clips_per_second: f64) -> Option<Duration> {
+    /// `None` where the speed is not known yet, or the time is longer than a Duration.
+    fn left(&self, clips_per_second: f64) -> Option<Left> {
         let schedule = &self.config.train.schedule;
         let by_steps = (schedule.steps > 0).then(|| schedule.steps.saturating_sub(self.place.steps));
         let by_epochs = (schedule.epochs > 0).then(|| {
             (schedule.epochs.saturating_mul(self.trainer.epoch_steps()))
                 .saturating_sub(self.place.epoch * self.trainer.epoch_steps() + self.place.step)
         });
-        let steps = match (by_steps, by_epochs) {
-            (Some(a), Some(b)) => a.min(b),
-            (Some(a), None) | (None, Some(a)) => a,
-            (None, None) => self.trainer.epoch_steps() - self.place.step,
-        };
-        // Nothing where the speed is not known yet, or the time is longer than a Duration.
-        Duration::try_from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second).ok()
+        let limit = [by_steps, by_epochs].into_iter().flatten().min();
+        let steps = limit.unwrap_or(self.trainer.epoch_steps() - self.place.step);
+        let time = Duration::try_from_secs_f64(steps as f64 * self.config.settings.batch as f64 / clips_per_second).ok()?;
+        let stops_early = schedule.rule != Rule::Fixed && !self.validation.is_empty();
+        Some(match (limit, stops_early) {
+            (None, _) => Left::Epoch(time),
+            (Some(_), true) => Left::AtMost(time),
+            (Some(_), false) => Left::Run(time),
+        })
     }
 
     /// Validation, the schedule's verdict, the best weights. The place is at the next epoch's start.

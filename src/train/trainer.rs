@@ -73,6 +73,29 @@ pub fn plan_of(config: &Config) -> Result<Plan> {
     build(&config.network, &config.settings)
 }
 
+/// What makes a run's batches. Fails where the dataset is not the run's, or gives it nothing to learn from.
+pub fn stage_of<'a>(dataset: &'a Dataset, config: &Config) -> Result<Stage<'a>> {
+    if dataset.view() != config.train.view {
+        return Err(Error::input(dataset.folder(), "is not seen as the run sees it: other sides or tags")
+            .help("Open it as the run's config.json says (train.view)."));
+    }
+    let sampling = Sampling { batch: config.settings.batch, clips_per_song: config.train.clips_per_song, seed: config.seed };
+    let labels = Labels::new(dataset, &config.train.propagation, config.seed)?;
+    let stage = Stage::new(labels, &config.network, sampling)?;
+    let tagged = |&song: &u32| stage.labels().tags().is_tagged(song as usize);
+    let may_borrow = config.train.propagation.mode != Mode::None && !stage.labels().walks().contexts().lists().is_empty();
+    if !may_borrow && !stage.songs().iter().any(tagged) {
+        return Err(Error::input(
+            dataset.folder(),
+            "no training song has a tag, and none can be borrowed: there is nothing to learn",
+        )
+        .help(
+            "`tagwalk info` shows which songs have tags; the dataset's not-found.tsv, which names of the tables had no file.",
+        ));
+    }
+    Ok(stage)
+}
+
 struct Ids {
     hyper: TensorId,
     parameters: TensorId,
@@ -85,10 +108,7 @@ struct Ids {
 impl<'a> Trainer<'a> {
     /// Allocates and compiles everything; initial weights by the configuration's seed.
     pub fn new(dataset: &'a Dataset, device: &Device, config: &Config, threads: usize) -> Result<Trainer<'a>> {
-        if dataset.view() != config.train.view {
-            return Err(Error::input(dataset.folder(), "is not seen as the run sees it: other sides or tags")
-                .help("Open it as the run's config.json says (train.view)."));
-        }
+        let stage = stage_of(dataset, config)?;
         let plan = plan_of(config)?;
         let table = Parameters::new(&config.network)?;
         let id = |name: &str| plan.find(name).unwrap_or_else(|| panic!("a training plan has {name}"));
@@ -100,20 +120,6 @@ impl<'a> Trainer<'a> {
             losses: id(names::LOSSES),
             status: id(names::STATUS),
         };
-        let sampling = Sampling { batch: config.settings.batch, clips_per_song: config.train.clips_per_song, seed: config.seed };
-        let labels = Labels::new(dataset, &config.train.propagation, config.seed)?;
-        let stage = Stage::new(labels, &config.network, sampling)?;
-        let tagged = |&song: &u32| stage.labels().tags().is_tagged(song as usize);
-        let may_borrow = config.train.propagation.mode != Mode::None && !stage.labels().walks().contexts().lists().is_empty();
-        if !may_borrow && !stage.songs().iter().any(tagged) {
-            return Err(Error::input(
-                dataset.folder(),
-                "no training song has a tag, and none can be borrowed: there is nothing to learn",
-            )
-            .help(
-                "`tagwalk info` shows which songs have tags; the dataset's not-found.tsv, which names of the tables had no file.",
-            ));
-        }
         let (batch, next) = (stage.batch()?, stage.batch()?);
         let inputs = Inputs::of(&plan);
         let mut trainer = Trainer {

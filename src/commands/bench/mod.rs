@@ -12,7 +12,7 @@ use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::Outcome;
-use super::flags::{DeviceFlags, NetworkFlags, describe};
+use super::flags::{DeviceFlags, NetworkFlags};
 use crate::dataset::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -145,7 +145,7 @@ struct Place {
     software: bool,
     /// The CPU's name, where the system tells it.
     processor: Option<String>,
-    family: &'static str,
+    family: String,
 }
 
 impl Place {
@@ -154,7 +154,7 @@ impl Place {
             Device::Cpu => (None, false),
             Device::Gpu(gpu) => (Some(gpu.adapter.driver.clone()), gpu.is_software()),
         };
-        Place { device: device.name().into(), driver, software, processor: processor(), family: describe(choice) }
+        Place { device: device.name().into(), driver, software, processor: processor(), family: choice.to_string() }
     }
 
     /// In words.

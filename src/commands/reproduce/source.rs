@@ -171,7 +171,7 @@ impl MsdFlags {
         };
         let mut options = files.options(out, PAPER_TAGS[1], 0);
         if let Some(numbers) = self.paper_split {
-            options.split = Some(prepare::SplitBy::Playlists(Others::Drawn { numbers, seed: 0 }));
+            options.split = Some(prepare::SplitFrom::Playlists(Others::Drawn { numbers, seed: 0 }));
         }
         print::note(format_args!("preparing the paper's data in {}; `tagwalk prepare` says more of the same", out.display()));
         match prepare::prepare(&options, interrupt::flag(), &|_| ())? {

@@ -1,6 +1,7 @@
 //! The adapters of this machine, in the driver's order, as wgpu finds them.
 
 use crate::device::select::{Adapter, AdapterKind};
+use crate::kernels::cooperative;
 use crate::kernels::gpu::Limits;
 
 /// All adapters; none where there is no driver.
@@ -16,18 +17,18 @@ pub(super) fn find() -> Vec<(Adapter, wgpu::Adapter)> {
 }
 
 /// What the shaders of cooperative matrices need.
-pub(super) const MATRICES: wgpu::Features =
+pub(super) const COOPERATIVE: wgpu::Features =
     wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16).union(wgpu::Features::SUBGROUP);
 
 /// Sizes of the cooperative matrices that multiply f16 and add f32, the largest first.
-pub(super) fn matrices(handle: &wgpu::Adapter) -> Vec<u8> {
+pub(super) fn cooperative_sizes(handle: &wgpu::Adapter) -> Vec<u8> {
     use wgpu::CooperativeScalarType::{F16, F32};
-    if !handle.features().contains(MATRICES) {
+    if !handle.features().contains(COOPERATIVE) {
         return Vec::new();
     }
     let listed = handle.cooperative_matrix_properties();
     let has = |n: u32| listed.iter().any(|p| [p.m_size, p.n_size, p.k_size] == [n; 3] && (p.ab_type, p.cr_type) == (F16, F32));
-    [16u8, 8].into_iter().filter(|&n| has(n.into())).collect()
+    cooperative::SIZES.into_iter().filter(|&n| has(n.into())).collect()
 }
 
 fn describe(index: usize, handle: &wgpu::Adapter) -> Adapter {

@@ -43,7 +43,7 @@ pub struct Gpu {
     faults: Arc<errors::Faults>,
     /// Rows and columns of the cooperative matrices that multiply f16 and add f32, as the driver lists them, the largest
     /// first.
-    matrices: Vec<u8>,
+    cooperative_sizes: Vec<u8>,
 }
 
 /// Opens the GPU that a selection means; `auto` means a real one here as well (whether the CPU is
@@ -60,13 +60,13 @@ pub fn open(selection: &Selection) -> Result<Gpu> {
 
 impl Gpu {
     fn new((adapter, handle): &(Adapter, wgpu::Adapter)) -> Result<Gpu> {
-        let matrices = adapters::matrices(handle);
-        let (features, experimental) = if matrices.is_empty() {
+        let cooperative_sizes = adapters::cooperative_sizes(handle);
+        let (features, experimental) = if cooperative_sizes.is_empty() {
             (wgpu::Features::TIMESTAMP_QUERY, wgpu::ExperimentalFeatures::disabled())
         } else {
             // SAFETY: what is experimental is cooperative matrices. No shader has them but those of that family, which is
             // taken only where it was asked for or tuned, and held against the reference first.
-            (wgpu::Features::TIMESTAMP_QUERY | adapters::MATRICES, unsafe { wgpu::ExperimentalFeatures::enabled() })
+            (wgpu::Features::TIMESTAMP_QUERY | adapters::COOPERATIVE, unsafe { wgpu::ExperimentalFeatures::enabled() })
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tagwalk"),
@@ -81,13 +81,13 @@ impl Gpu {
                 .help("Is the driver up to date? `tagwalk devices` lists others.")
         })?;
         let faults = errors::Faults::watch(&device);
-        Ok(Gpu { adapter: adapter.clone(), options: Options::default(), device, queue, faults, matrices })
+        Ok(Gpu { adapter: adapter.clone(), options: Options::default(), device, queue, faults, cooperative_sizes })
     }
 
     /// Rows and columns of the cooperative matrices that multiply f16 and add f32, as the driver lists them, the largest
     /// first; none where it has none. Whether they compute right is `measure::check`'s question.
-    pub fn matrices(&self) -> &[u8] {
-        &self.matrices
+    pub fn cooperative_sizes(&self) -> &[u8] {
+        &self.cooperative_sizes
     }
 
     /// The same GPU with other options.

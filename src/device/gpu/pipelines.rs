@@ -73,7 +73,7 @@ fn compile(gpu: &Gpu, label: &str, dispatch: &Dispatch) -> Result<Compiled> {
         ))
         .help("Use another --adapter or --device cpu."));
     }
-    if dispatch.shader.contains("cooperative") && gpu.matrices().is_empty() {
+    if dispatch.shader.contains("cooperative") && gpu.cooperative_sizes().is_empty() {
         return Err(Error::device(format!("{label} is computed on cooperative matrices, which {} has not", gpu.adapter.name))
             .help("Leave out --family, or go on with the run where it began."));
     }

@@ -5,30 +5,12 @@
 use std::collections::HashSet;
 
 use super::Job;
+pub use crate::dataset::SplitBy;
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::experiment::Arm;
 use crate::playlists::{self, Mode};
 use crate::train::options::Config;
-
-/// Where each seed's split comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SplitBy {
-    Prepared,
-    Songs,
-    Groups,
-}
-
-impl SplitBy {
-    /// As flags and rows have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            SplitBy::Prepared => "prepared",
-            SplitBy::Songs => "songs",
-            SplitBy::Groups => "groups",
-        }
-    }
-}
 
 /// See the module's page.
 #[derive(Clone, Debug)]

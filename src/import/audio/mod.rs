@@ -22,6 +22,12 @@ pub const EXTENSIONS: &[&str] = &[
     "opus", "spx", "tta", "wav", "wave", "webm", "wma", "wv",
 ];
 
+/// Whether a file's name says that it is audio.
+pub fn is_named(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    EXTENSIONS.contains(&extension.as_str())
+}
+
 /// The most that one file is decoded to, in seconds: what lies beyond is left out with a note. It
 /// bounds memory (at 22,050 Hz: 605 MiB) and time against files whose bytes promise days.
 pub const LONGEST: f64 = 4.0 * 3600.0;

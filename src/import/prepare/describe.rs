@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::options::{Options, Others, SplitBy};
+use super::options::{Options, Others, SplitFrom};
 use super::scan;
 use crate::dataset::manifest;
 use crate::error::Result;
@@ -48,16 +48,16 @@ pub fn describe(options: &Options, files: &[scan::File]) -> Result<Value> {
 fn split(options: &Options) -> Result<Value> {
     Ok(match &options.split {
         None => Value::Null,
-        Some(SplitBy::Files(files)) if files.len() == 1 => json!({"sha256": sum(&files[0])?}),
-        Some(SplitBy::Files(files)) => json!({"sha256": sums(files)?}),
-        Some(SplitBy::MagnaTagATune) => json!({"folders": "magnatagatune"}),
-        Some(SplitBy::Chance { fractions, seed, grouped }) => {
+        Some(SplitFrom::Files(files)) if files.len() == 1 => json!({"sha256": sum(&files[0])?}),
+        Some(SplitFrom::Files(files)) => json!({"sha256": sums(files)?}),
+        Some(SplitFrom::MagnaTagATune) => json!({"folders": "magnatagatune"}),
+        Some(SplitFrom::Chance { fractions, seed, grouped }) => {
             json!({"fractions": fractions.0, "seed": seed, "grouped": grouped})
         }
-        Some(SplitBy::Playlists(Others::Drawn { numbers, seed })) => {
+        Some(SplitFrom::Playlists(Others::Drawn { numbers, seed })) => {
             json!({"train": "playlists", "valid": numbers.valid, "test": numbers.test, "seed": seed})
         }
-        Some(SplitBy::Playlists(Others::Listed(files))) => json!({"train": "playlists", "sha256": sums(files)?}),
+        Some(SplitFrom::Playlists(Others::Listed(files))) => json!({"train": "playlists", "sha256": sums(files)?}),
     })
 }
 

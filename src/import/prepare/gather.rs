@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
-use super::options::{Options, Others, SplitBy};
+use super::options::{Options, Others, SplitFrom};
 use super::resolve::{self, Finder};
 use super::scan;
 use crate::dataset::Split;
@@ -107,11 +107,11 @@ impl Gathered {
         let splits = given(options, all.names().len(), &mut counts, &mut table)?;
         let lists = lists(options, &all, &catalogue, &mut counts, &mut misses)?;
         let sides = match options.split.clone() {
-            None | Some(SplitBy::Files(_)) => Sides::Given,
-            Some(SplitBy::MagnaTagATune) => Sides::MagnaTagATune,
-            Some(SplitBy::Chance { fractions, seed, grouped }) => Sides::Chance { fractions, seed, grouped },
-            Some(SplitBy::Playlists(Others::Drawn { numbers, seed })) => Sides::Playlists { drawn: Some((numbers, seed)) },
-            Some(SplitBy::Playlists(Others::Listed(_))) => Sides::Playlists { drawn: None },
+            None | Some(SplitFrom::Files(_)) => Sides::Given,
+            Some(SplitFrom::MagnaTagATune) => Sides::MagnaTagATune,
+            Some(SplitFrom::Chance { fractions, seed, grouped }) => Sides::Chance { fractions, seed, grouped },
+            Some(SplitFrom::Playlists(Others::Drawn { numbers, seed })) => Sides::Playlists { drawn: Some((numbers, seed)) },
+            Some(SplitFrom::Playlists(Others::Listed(_))) => Sides::Playlists { drawn: None },
         };
         Ok(Gathered {
             names: all.names().to_vec(),
@@ -272,7 +272,7 @@ fn given(
     table: &mut dyn FnMut(&Path, Vec<String>) -> Vec<Found>,
 ) -> Result<Vec<Split>> {
     let files: &[_] = match &options.split {
-        Some(SplitBy::Files(files) | SplitBy::Playlists(Others::Listed(files))) => files,
+        Some(SplitFrom::Files(files) | SplitFrom::Playlists(Others::Listed(files))) => files,
         _ => &[],
     };
     let mut sides: Vec<Option<Split>> = vec![None; songs];

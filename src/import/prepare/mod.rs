@@ -33,7 +33,7 @@ use gather::{Gathered, Misses};
 
 pub(super) use catalogue::Catalogue;
 pub use join::join;
-pub use options::{Msd, Options, Others, PaperFiles, SplitBy};
+pub use options::{Msd, Options, Others, PaperFiles, SplitFrom};
 pub use part::{MadePart, Part, PartReport, prepare_part};
 pub use report::{NOT_FOUND, Report, SKIPPED, Skipped, write_skipped};
 pub(super) use resolve::Finder;
@@ -88,7 +88,7 @@ impl Inputs {
             }
         }
         let mut gathered = Gathered::new(options, &files, counts, misses)?;
-        if options.msd.is_some() || matches!(options.split, Some(SplitBy::Playlists(_))) {
+        if options.msd.is_some() || matches!(options.split, Some(SplitFrom::Playlists(_))) {
             files = gathered.only_split(files)?;
         }
         Ok(Inputs { files, skipped, gathered })

@@ -26,7 +26,7 @@ pub struct Options {
     pub group_folder: bool,
     /// Songs are tracks of the Million Song Dataset, and called by their ids.
     pub msd: Option<Msd>,
-    pub split: Option<SplitBy>,
+    pub split: Option<SplitFrom>,
     /// Keep the most frequent tags only.
     pub top: Option<usize>,
     pub decode: audio::Options,
@@ -45,8 +45,9 @@ pub struct Msd {
     pub clips: Vec<PathBuf>,
 }
 
+/// Where a new dataset's split comes from.
 #[derive(Clone, Debug)]
-pub enum SplitBy {
+pub enum SplitFrom {
     /// As these say (`import::splits::read`). A song that they put on two sides is on the first.
     Files(Vec<PathBuf>),
     /// By MagnaTagATune's folders.
@@ -96,7 +97,7 @@ impl PaperFiles {
             tags: self.tags.clone(),
             playlists: vec![self.playlists.clone()],
             msd: Some(self.msd.clone()),
-            split: Some(SplitBy::Playlists(if self.split.is_empty() { drawn } else { Others::Listed(self.split.clone()) })),
+            split: Some(SplitFrom::Playlists(if self.split.is_empty() { drawn } else { Others::Listed(self.split.clone()) })),
             top: Some(top),
             ..Options::default()
         }

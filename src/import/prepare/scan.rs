@@ -84,8 +84,7 @@ impl Scan<'_> {
         if meta.is_dir() {
             return self.folder(root, path);
         }
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if !audio::EXTENSIONS.contains(&extension.as_str()) {
+        if !audio::is_named(path) {
             return Ok(());
         }
         if !meta.is_symlink() {

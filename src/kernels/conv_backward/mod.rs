@@ -40,7 +40,7 @@ pub struct ConvBackward {
 
 impl ConvBackward {
     pub fn packing(&self) -> Packing {
-        Packing::new(&self.conv, &self.source, Product::InputGradient, &self.choice)
+        Packing::new(&self.conv, Product::InputGradient, &self.choice)
     }
 
     fn by_winograd(&self) -> bool {

@@ -1,12 +1,13 @@
 //! `conv_forward`'s dispatches: one shader over tiles of positions, blocks of channels and clips.
 
 use super::super::clip_ranges::{self, Bind, Part};
-use super::super::conv_shaders::{self, WIDTH, binds, by_size, constants, matrices, quads, sides, threads};
+use super::super::conv_shaders::{binds, constants, quads, sides, threads};
+use super::super::cooperative::{self, CHANNELS, POSITIONS};
 use super::super::gpu::{LINE, Value};
-use super::super::prepared::{self, Tiles, family, numbers};
-use super::super::tiles::{LARGEST_WINDOW, Registers, Sizes};
+use super::super::prepared::{self, TILES_A_SUM, Tiles, numbers};
+use super::super::tiles::{Registers, Sizes};
 use super::super::winograd::OUTPUTS;
-use super::super::{Choice, Family, Operand};
+use super::super::{Family, Operand};
 use super::{ConvForward, Dispatch, Kernel, Limits};
 
 /// How the work of a clip is cut.
@@ -17,14 +18,11 @@ enum Tiling {
     Tiled { rows: usize, quads: usize, lanes: usize, columns: usize, depth: usize, halo: bool },
     /// A thread `repeat`·`rows` positions × 4·`quads` channels.
     Registers(Registers),
-    /// The same of the tiles of F(3,3), and what follows for [`SPAN`] tiles a thread.
+    /// The same of the tiles of F(3,3), and what follows for [`TILES_A_SUM`] tiles a thread.
     Winograd(Registers),
-    /// A workgroup [`conv_shaders::SPAN`] positions × [`WIDTH`] channels.
+    /// A workgroup [`POSITIONS`] × [`CHANNELS`].
     Cooperative { size: u8 },
 }
-
-/// Tiles of F(3,3) that one partial sum is of.
-const SPAN: usize = 16;
 
 impl Tiling {
     fn of(kernel: &ConvForward) -> Tiling {
@@ -32,10 +30,8 @@ impl Tiling {
         let choice = &kernel.choice;
         let pool = conv.windows.size;
         let covered = conv.length() + conv.windows.left;
-        match family(choice, "conv_forward", conv, &kernel.source) {
-            // Larger windows do not fit a thread's registers; the plain shader does them.
-            _ if pool > LARGEST_WINDOW => return Tiling::plain(choice),
-            Family::Plain => return Tiling::plain(choice),
+        match choice.family_for("conv_forward", conv) {
+            Family::Plain => return Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize },
             Family::Registers => {
                 let sizes = Registers::of(choice, "conv_forward.registers");
                 return Tiling::Registers(sizes.within(covered, pool, conv.cout));
@@ -44,10 +40,8 @@ impl Tiling {
                 let sizes = Registers::of(choice, "conv_forward.registers");
                 return Tiling::Winograd(sizes.within(Tiles::count(conv), 1, conv.cout));
             }
-            _ => {}
-        }
-        if let Some(size) = matrices(conv, &kernel.source, choice.family_of("conv_forward")) {
-            return Tiling::Cooperative { size };
+            Family::Cooperative(size) => return Tiling::Cooperative { size },
+            Family::Tiled | Family::Native(_) => {}
         }
         let (taps, cin) = sides(conv, &kernel.source);
         let sizes = Sizes::of(choice, "conv_forward.tiled");
@@ -64,10 +58,6 @@ impl Tiling {
         Tiling::Tiled { rows, quads, lanes, columns, depth, halo }
     }
 
-    fn plain(choice: &Choice) -> Tiling {
-        Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize }
-    }
-
     /// Tiles a clip.
     fn tiles(&self, kernel: &ConvForward) -> usize {
         let covered = kernel.conv.length() + kernel.conv.windows.left;
@@ -75,8 +65,8 @@ impl Tiling {
             Tiling::Plain { tile } => covered.div_ceil(kernel.conv.windows.size).div_ceil(*tile),
             Tiling::Tiled { rows, lanes, .. } => covered.div_ceil(rows * lanes),
             Tiling::Registers(sizes) => covered.div_ceil(sizes.span()),
-            Tiling::Winograd(_) => Tiles::count(&kernel.conv).div_ceil(SPAN),
-            Tiling::Cooperative { .. } => covered.div_ceil(conv_shaders::SPAN),
+            Tiling::Winograd(_) => Tiles::count(&kernel.conv).div_ceil(TILES_A_SUM),
+            Tiling::Cooperative { .. } => covered.div_ceil(POSITIONS),
         }
     }
 }
@@ -129,8 +119,9 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
             ("conv_forward.tiled", tiles * conv.cout.div_ceil(4 * quads * columns), sizes)
         }
         Tiling::Cooperative { size } => {
-            let shader = by_size(size, "conv_forward.cooperative8", "conv_forward.cooperative16");
-            (shader, tiles * conv.cout.div_ceil(WIDTH), vec![("SPAN", conv_shaders::SPAN), ("WIDTH", WIDTH)])
+            constants.extend(cooperative::matrices(size));
+            let sizes = vec![("SPAN", POSITIONS), ("WIDTH", CHANNELS)];
+            ("conv_forward.cooperative", tiles * conv.cout.div_ceil(CHANNELS), sizes)
         }
         Tiling::Registers(_) | Tiling::Winograd(_) => unreachable!("these have gone their way"),
     };
@@ -205,12 +196,12 @@ fn winograd(
         ("LENGTH", conv.length()),
         ("LEFT", windows.left),
         ("WINDOWS", windows.count),
-        ("SPAN", SPAN),
+        ("SPAN", TILES_A_SUM),
     ]);
     all.extend_from_slice(flags);
     // The weights have been multiplied with.
     let bound = [&[Bind::Held(products)], &ends[1..]].concat();
-    let groups = (tiles.count.div_ceil(SPAN) * conv.cout / 4).div_ceil(LINE);
+    let groups = (tiles.count.div_ceil(TILES_A_SUM) * conv.cout / 4).div_ceil(LINE);
     vec![
         prepared::input(part, conv, &kernel.source, rows, activations),
         tiles.input(part, conv, rows, [activations, inputs]),

@@ -28,7 +28,7 @@ pub struct ConvForward {
 
 impl ConvForward {
     pub fn packing(&self) -> Packing {
-        Packing::new(&self.conv, &self.source, Product::Forward, &self.choice)
+        Packing::new(&self.conv, Product::Forward, &self.choice)
     }
 
     fn by_winograd(&self) -> bool {

@@ -38,7 +38,7 @@ pub fn dispatches(kernel: &DenseBackward, limits: &Limits) -> Vec<Dispatch> {
         groups
     };
     let second = Dispatch {
-        shader: shader_name("dense_input_gradient", "dense_input_gradient.tiled", &kernel.choice.family),
+        shader: shader_name("dense_input_gradient", "dense_input_gradient.tiled", kernel.choice.family),
         entry: "main",
         constants,
         bindings: bind(&[below, norm, mask, weights, logits_gradient, dy, partials]),

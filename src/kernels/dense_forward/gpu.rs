@@ -28,6 +28,6 @@ pub fn dispatches(kernel: &DenseForward, limits: &Limits) -> Vec<Dispatch> {
     let after = 2 + usize::from(kernel.masked);
     let places = [0, 1, after, after + 1, if kernel.masked { 2 } else { 0 }, after + 2];
     let bindings = places.map(|i| whole(&operands, i)).to_vec();
-    let shader = shader_name("dense_forward", "dense_forward.tiled", &kernel.choice.family);
+    let shader = shader_name("dense_forward", "dense_forward.tiled", kernel.choice.family);
     vec![Dispatch { shader, entry: "main", constants, bindings, workgroups }]
 }

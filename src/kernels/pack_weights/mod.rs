@@ -4,8 +4,7 @@
 mod cpu;
 mod gpu;
 
-use super::conv::{Conv, Source};
-use super::prepared;
+use super::conv::Conv;
 use super::winograd::{self, PRODUCTS};
 use super::{Choice, DType, Family, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
@@ -47,18 +46,18 @@ pub enum Layout {
 }
 
 impl Packing {
-    pub fn new(conv: &Conv, source: &Source, product: Product, choice: &Choice) -> Packing {
+    pub fn new(conv: &Conv, product: Product, choice: &Choice) -> Packing {
         let layout = match (&choice.family, product) {
             (Family::Native(isa), _) if winograd::applies(conv, choice) => match winograd::paired(choice) {
                 false => Layout::Winograd { width: isa.width() },
                 true => Layout::WinogradPairs { width: isa.width() },
             },
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
-            (_, Product::Forward) => match prepared::family(choice, "conv_forward", conv, source) {
+            (_, Product::Forward) => match choice.family_for("conv_forward", conv) {
                 Family::Winograd => Layout::Winograd { width: conv.cout },
                 _ => Layout::AsIs,
             },
-            (_, Product::InputGradient) => match prepared::family(choice, "conv_input_gradient", conv, source) {
+            (_, Product::InputGradient) => match choice.family_for("conv_input_gradient", conv) {
                 Family::Tiled | Family::Cooperative(_) => Layout::Turned,
                 Family::Registers => Layout::Panels { width: conv.cin },
                 Family::Winograd => Layout::Winograd { width: conv.cin },
@@ -113,7 +112,7 @@ impl PackWeights {
         let mut all = Vec::new();
         for case in super::conv::cases() {
             for product in [Product::Forward, Product::InputGradient] {
-                let packing = Packing::new(&case.conv, &case.source, product, choice);
+                let packing = Packing::new(&case.conv, product, choice);
                 if packing.is_needed() {
                     all.push(PackWeights { packing, choice: choice.clone() });
                 }

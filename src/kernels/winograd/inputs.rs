@@ -1,7 +1,7 @@
 //! What a tile reads: five input positions of one clip, a vector of channels at a time, through batch
 //! norm and ReLU of the layer below; and V, which is made of them.
 
-use super::matrices::input;
+use super::transforms::input;
 use super::{Block, Cut, PRODUCTS};
 use crate::kernels::bf16::{Bf16, Element};
 use crate::kernels::conv::{Conv, norm};

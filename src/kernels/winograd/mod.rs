@@ -6,13 +6,13 @@
 //! backward   dM = A dz   dU = Vᵀ dM   dV = dM Uᵀ   dw = Gᵀ dU   da = B dV, overlaps added
 //! ```
 //!
-//! A tile is three outputs: the pooling window, where there is pooling. Here are the matrices
-//! (`matrices.rs`), how the CPU cuts a layer into tiles (`cut.rs`) and what a tile reads (`inputs.rs`);
+//! A tile is three outputs: the pooling window, where there is pooling. Here are the transforms
+//! (`transforms.rs`), how the CPU cuts a layer into tiles (`cut.rs`) and what a tile reads (`inputs.rs`);
 //! the rooms have the products.
 
 mod cut;
 mod inputs;
-mod matrices;
+mod transforms;
 
 use super::conv::Conv;
 use super::products::Isa;
@@ -20,7 +20,7 @@ use super::{Choice, Precision};
 
 pub use cut::{Block, Cut};
 pub use inputs::{TileInputs, row_values, transform_input_pairs, transform_inputs};
-pub use matrices::{input_gradient, output, output_gradient, transform_weight, transform_weight_gradient};
+pub use transforms::{input_gradient, output, output_gradient, transform_weight, transform_weight_gradient};
 
 /// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 (direct
 /// products) or 3.

@@ -12,13 +12,12 @@ use crate::kernels::batch_norm_forward::{BatchNormForward, From};
 use crate::kernels::conv::{Case, Source, cases, norm};
 use crate::kernels::conv_backward::ConvBackward;
 use crate::kernels::conv_forward::ConvForward;
-use crate::kernels::conv_shaders::matrices;
 use crate::kernels::pack_weights::{PackWeights, Packing};
 use crate::kernels::reference::{
     ConvolutionGradient, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, max_pool, max_pool_backward,
     relu, relu_backward, statistics,
 };
-use crate::kernels::winograd;
+use crate::kernels::{Family, winograd};
 use crate::measure::check::data::{Data, affine, undecided};
 use crate::tensor::DType;
 
@@ -41,7 +40,7 @@ enum Pairs {
     /// F(3,3) on a CPU, of bf16.
     Tiles,
     /// Cooperative matrices on a GPU, of f16.
-    Matrices,
+    Cooperative,
 }
 
 impl Pairs {
@@ -51,14 +50,14 @@ impl Pairs {
         if winograd::paired(choice) && winograd::applies(&case.conv, choice) {
             return Some(Pairs::Tiles);
         }
-        matrices(&case.conv, &case.source, choice.family_of(room)).map(|_| Pairs::Matrices)
+        matches!(choice.family_for(room, &case.conv), Family::Cooperative(_)).then_some(Pairs::Cooperative)
     }
 
     /// z, not yet rounded.
     fn forward(self, case: &Case, a: &[f64], w: &[f64]) -> Vec<f64> {
         match self {
             Pairs::Tiles => Tiles::new(&case.conv, a, w).forward(),
-            Pairs::Matrices => {
+            Pairs::Cooperative => {
                 let [a, w] = [a, w].map(half);
                 convolution(shape(case), &a, &w, &vec![0.0; case.conv.cout])
             }
@@ -68,7 +67,7 @@ impl Pairs {
     fn backward(self, case: &Case, a: &[f64], w: &[f64], dz: &[f64]) -> ConvolutionGradient<f64> {
         match self {
             Pairs::Tiles => Tiles::new(&case.conv, a, w).backward(dz),
-            Pairs::Matrices => convolution_backward(shape(case), &half(a), &half(w), &half(dz)),
+            Pairs::Cooperative => convolution_backward(shape(case), &half(a), &half(w), &half(dz)),
         }
     }
 
@@ -77,7 +76,7 @@ impl Pairs {
         match pairs {
             None => [BOUND, judge.stored_bound(), judge.half_bound()],
             Some(Pairs::Tiles) => [PAIRED, STORED, EXACT],
-            Some(Pairs::Matrices) => [PAIRED_F16, STORED_PAIRED_F16, EXACT_F16],
+            Some(Pairs::Cooperative) => [PAIRED_F16, STORED_PAIRED_F16, EXACT_F16],
         }
     }
 }

@@ -139,13 +139,13 @@ pub fn large(subject: &Subject, name: &str) -> Result<Report> {
     checked(subject, name, 100)
 }
 
-/// The cooperative matrices of an adapter that compute right: rows and columns. Each size that its driver lists, the
+/// The size (rows and columns) of an adapter's cooperative matrices that compute right. Each size that its driver lists, the
 /// largest first, is held against the reference in both kernels, at edges that fill no matrix: drivers differ in
 /// what they list and in which way matrices lie. Fails, saying what was wrong, where none is right.
-pub fn matrices(gpu: &gpu::Gpu) -> Result<u8> {
+pub fn cooperative_size(gpu: &gpu::Gpu) -> Result<u8> {
     let name = &gpu.adapter.name;
     let mut found = format!("{name} has no cooperative matrices that multiply f16 and add f32");
-    for &size in gpu.matrices() {
+    for &size in gpu.cooperative_sizes() {
         let choice = Choice::gpu(Family::Cooperative(size)).in_precision(Precision::Mixed);
         let alone: &Alone = &|kernel, inputs| gpu::run_alone(gpu, kernel, inputs);
         let subject = Subject { choice, alone };

@@ -2,7 +2,7 @@
 //! by what they are for, because only measuring tells: many threads with shared memory on GPUs, few
 //! threads with large tiles in registers where memory of a workgroup is no faster than any other.
 
-use crate::kernels::{Choice, Family};
+use crate::kernels::{Choice, Family, Precision};
 
 /// A way to compute one of a GPU's products.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Candidate {
         choice.tiles.retain(|name, _| name.split('.').next() != Some(room));
         choice.rooms.remove(room);
         if self.family != choice.family {
-            choice.rooms.insert(room.into(), self.family.clone());
+            choice.rooms.insert(room.into(), self.family);
         }
         let shader = match self.family {
             Family::Tiled => format!("{room}.tiled"),
@@ -60,12 +60,10 @@ fn registers(room: &str, software: bool) -> Vec<Candidate> {
         (_, true) => &[[12, 4], [9, 4], [24, 4], [18, 4]],
         (_, false) => &[[6, 4], [9, 4], [9, 2], [12, 2], [6, 2]],
     };
-    let candidate = |family: &Family, &[rows, quads]: &[u32; 2]| Candidate {
-        family: family.clone(),
-        tiles: vec![("ROWS", rows), ("QUADS", quads)],
-    };
+    let candidate =
+        |family: Family, &[rows, quads]: &[u32; 2]| Candidate { family, tiles: vec![("ROWS", rows), ("QUADS", quads)] };
     let both = [Family::Winograd, Family::Registers];
-    sizes.iter().flat_map(|sizes| both.iter().map(move |family| candidate(family, sizes))).collect()
+    sizes.iter().flat_map(|sizes| both.map(move |family| candidate(family, sizes))).collect()
 }
 
 fn tiled(room: &str) -> Vec<Candidate> {
@@ -101,10 +99,10 @@ fn tiled(room: &str) -> Vec<Candidate> {
 
 /// What is tried in a room in mixed precision on an adapter with cooperative matrices of these sizes, whose shaders come
 /// first of what is not untuned: they are what such an adapter is for.
-pub fn mixed(room: &str, matrices: &[u8]) -> Vec<Candidate> {
+pub fn mixed(room: &str, cooperative_sizes: &[u8]) -> Vec<Candidate> {
     let mut all = of(room, false);
-    all.retain(|candidate| candidate.family.has_mixed());
-    let cooperative = matrices.iter().map(|&size| Candidate { family: Family::Cooperative(size), tiles: vec![] });
+    all.retain(|candidate| candidate.family.has(Precision::Mixed));
+    let cooperative = cooperative_sizes.iter().map(|&size| Candidate { family: Family::Cooperative(size), tiles: vec![] });
     all.splice(1..1, cooperative);
     all
 }
@@ -112,7 +110,6 @@ pub fn mixed(room: &str, matrices: &[u8]) -> Vec<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::Precision;
     use crate::kernels::tiles::ROOMS;
 
     #[test]
@@ -133,7 +130,7 @@ mod tests {
                 candidate.put(room, &untuned).check().unwrap_or_else(|e| panic!("{room} {candidate:?}: {e}"));
             }
             assert_eq!(mixed(room, &[])[0].put(room, &untuned), untuned);
-            assert_eq!(mixed(room, &[8])[1].put(room, &untuned).matrices(), Some(8));
+            assert_eq!(mixed(room, &[8])[1].put(room, &untuned).cooperative_size(), Some(8));
         }
     }
 }

@@ -11,10 +11,11 @@ use crate::kernels::batch_norm_forward::{BatchNormForward, From};
 use crate::kernels::conv::{Conv, Source};
 use crate::kernels::conv_forward::ConvForward;
 use crate::kernels::dense_forward::DenseForward;
+use crate::kernels::family::LARGEST_WINDOW;
 use crate::kernels::loss::Loss;
 use crate::kernels::pack_weights::PackWeights;
 use crate::kernels::sgd::{BLOCK, Sgd};
-use crate::kernels::tiles::{LARGEST_LOSS_SCALE, LARGEST_WINDOW};
+use crate::kernels::tiles::LARGEST_LOSS_SCALE;
 use crate::network::{Network, Parameters};
 use crate::tensor::{DType, Role};
 
@@ -88,11 +89,6 @@ pub fn evaluation(network: &Network, settings: &Settings) -> Result<Plan> {
 fn checked(network: &Network, settings: &Settings) -> Result<Settings> {
     network.check()?;
     settings.check()?;
-    let half = settings.choice.storage() == DType::F16;
-    if let Some(i) = network.layers.iter().position(|layer| half && layer.pool > LARGEST_WINDOW) {
-        let what = format!("mixed pools at most {LARGEST_WINDOW} positions on a GPU, and layer {} pools more", i + 1);
-        return Err(Error::usage("--precision", what).help("Take --precision f32, or --device cpu."));
-    }
     Ok(settings.settled(network.tags))
 }
 
@@ -133,7 +129,13 @@ impl<'a> Builder<'a> {
     fn new(network: &'a Network, settings: &'a Settings, run: Run) -> Result<Builder<'a>> {
         let training = run == Run::Train;
         let table = Parameters::new(network)?;
-        let convs = network.layers.iter().zip(network.lengths()?).map(|(l, n)| Conv::new(l, n, settings.batch)).collect();
+        let convs: Vec<Conv> =
+            network.layers.iter().zip(network.lengths()?).map(|(l, n)| Conv::new(l, n, settings.batch)).collect();
+        let choice = &settings.choice;
+        if let Some(i) = convs.iter().position(|conv| !choice.family_for("conv_forward", conv).has(choice.precision)) {
+            let what = format!("mixed pools at most {LARGEST_WINDOW} positions on a GPU, and layer {} pools more", i + 1);
+            return Err(Error::usage("--precision", what).help("Take --precision f32, or --device cpu."));
+        }
         let mut plan = Plan::default();
         let f32s = DType::F32;
         let wave = plan.tensor(names::WAVE, &[settings.batch, network.wave_stride()], DType::I16, Role::Input);

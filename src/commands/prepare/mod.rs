@@ -1,19 +1,20 @@
 //! `tagwalk prepare`: from folders of audio, tags and playlists to a dataset, or to a part of one; and from
 //! parts to the dataset.
 
-#[cfg(feature = "terminal")]
-use std::io::IsTerminal;
+pub mod show;
+
 use std::path::PathBuf;
-use std::time::Instant;
 
 use super::{Outcome, print};
+use crate::dataset::sides::BY_GROUPS;
 use crate::error::{Error, Result};
-use crate::format::table::{Align, Table, visible};
+use crate::format::table::visible;
 use crate::import::audio;
 use crate::import::playlists::Reading;
-use crate::import::prepare::{self, Event, Made, MadePart, Msd, Options, Others, Part, PartReport, Report, Skipped, SplitBy};
+use crate::import::prepare::{self, Made, MadePart, Msd, Options, Others, Part, PartReport, Report, Skipped, SplitFrom};
 use crate::import::splits::{Fractions, Numbers};
 use crate::run::interrupt;
+use show::{Progress, advise, next, part_for_people, people};
 
 /// The value of --split that stands for MagnaTagATune's folders.
 const MAGNATAGATUNE: &str = "magnatagatune";
@@ -166,11 +167,15 @@ pub fn run(args: Args) -> Result<Outcome> {
     let options = options(args);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| Error::usage("--threads", format!("cannot start threads: {e}")))?;
+    let flag = |e: Error| match e.place.as_deref() {
+        Some(BY_GROUPS) => e.place("--group-split"),
+        _ => e,
+    };
     let work = if dry_run {
-        Work::Dataset(prepare::plan(&options)?)
+        Work::Dataset(prepare::plan(&options).map_err(flag)?)
     } else {
         interrupt::listen("finishing the songs at hand")?;
-        let progress = Progress::new();
+        let progress = Progress::begin();
         let tell = |event| progress.tell(event);
         let whole = |made| match made {
             Made::New(report) => Work::Dataset(*report),
@@ -185,7 +190,7 @@ pub fn run(args: Args) -> Result<Outcome> {
             None => prepare::join(&join, &options.out, options.force, interrupt::flag(), &tell).map(whole),
         });
         progress.end();
-        made?
+        made.map_err(flag)?
     };
     let skipped = match &work {
         Work::Dataset(report) => &report.skipped[..],
@@ -216,6 +221,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     if let Work::Dataset(report) = &work {
         advise(report, &options);
+        if !json && !dry_run {
+            next(report, &options);
+        }
     }
     Ok(if failed { Outcome::SomeFailed } else { Outcome::Done })
 }
@@ -255,11 +263,11 @@ fn options(args: Args) -> Options {
     let (start, length) = args.excerpt.map_or((0.0, None), |(start, length)| (start, Some(length)));
     let fractions = args.split_fractions.unwrap_or(Fractions([0.7, 0.1, 0.2]));
     let split = match args.paper_split {
-        Some(Some(numbers)) => SplitBy::Playlists(Others::Drawn { numbers, seed: args.seed }),
-        Some(None) => SplitBy::Playlists(Others::Listed(args.split)),
-        None if args.split.is_empty() => SplitBy::Chance { fractions, seed: args.seed, grouped: args.group_split },
-        None if args.split[0].as_os_str() == MAGNATAGATUNE => SplitBy::MagnaTagATune,
-        None => SplitBy::Files(args.split),
+        Some(Some(numbers)) => SplitFrom::Playlists(Others::Drawn { numbers, seed: args.seed }),
+        Some(None) => SplitFrom::Playlists(Others::Listed(args.split)),
+        None if args.split.is_empty() => SplitFrom::Chance { fractions, seed: args.seed, grouped: args.group_split },
+        None if args.split[0].as_os_str() == MAGNATAGATUNE => SplitFrom::MagnaTagATune,
+        None => SplitFrom::Files(args.split),
     };
     let (mismatches, clips) = (args.msd_mismatches, args.msd_clips);
     Options {
@@ -278,147 +286,5 @@ fn options(args: Args) -> Options {
         top: args.top.map(|n| n as usize),
         decode: audio::Options { rate: args.rate, start, length },
         force: args.force,
-    }
-}
-
-fn people(report: &Report, options: &Options, dry_run: bool) -> Result<()> {
-    let r = report;
-    print::line(format!(
-        "{} songs: {} with audio, {} with tags, {} lend only (tags without audio)",
-        r.songs, r.songs_with_audio, r.songs_with_tags, r.lend_only
-    ))?;
-    print::line(format!("{} tags, {} playlists, {} groups", r.tags, r.playlists, r.groups))?;
-    print::line(format!("split: train {}, valid {}, test {}", r.train, r.valid, r.test))?;
-    if r.groups_on_two_sides > 0 {
-        print::line(format!(
-            "{} groups have songs on two sides of the split (--group-split keeps them whole)",
-            r.groups_on_two_sides
-        ))?;
-    }
-    if !dry_run {
-        print::line(format!("{:.2} hours of audio", r.seconds / 3600.0))?;
-    } else if let Some(length) = options.decode.length {
-        let bytes = 2.0 * length * f64::from(options.decode.rate) * r.songs_with_audio as f64;
-        print::line(format!("at most {:.1} MiB of audio, twice that until it is done", bytes / f64::from(1 << 20)))?;
-    }
-    if r.saturated_songs > 0 {
-        print::line(format!("{} songs go beyond full scale: {} samples cut", r.saturated_songs, r.saturated_samples))?;
-    }
-    let counted = [(r.notes.len(), "files used in part or with faults"), (r.skipped.len(), "files skipped (skipped.tsv)")];
-    for (count, what) in counted.into_iter().filter(|c| c.0 > 0) {
-        print::line(format!("{count} {what}"))?;
-    }
-    for note in &r.notes {
-        print::note(visible(&format!("{}: {}", note.file, note.why)));
-    }
-    if r.not_found > 0 {
-        print::line(format!("{} names in tables and playlists have no audio or were not found (not-found.tsv)", r.not_found))?;
-    }
-    if r.shared_ids > 0 {
-        print::line(format!("{} ids belong to several songs: the first one is meant", r.shared_ids))?;
-    }
-    counts(report)?;
-    match dry_run {
-        true => print::line(format!("would be made in {}", options.out.display())),
-        false => print::line(format!("made {}", options.out.display())),
-    }
-}
-
-/// What was left out, and what has a published figure. The rest is for programs (--json).
-fn counts(report: &Report) -> Result<()> {
-    use Align::{Left, Right};
-    let told: Vec<_> = report.counts.iter().filter(|count| count.dropped || count.published.is_some()).collect();
-    if told.is_empty() {
-        return Ok(());
-    }
-    let published = told.iter().any(|count| count.published.is_some());
-    let columns = [("in", Left), ("read, or left out (-)", Left), ("count", Right), ("published", Right)];
-    let mut table = Table::new(&columns[..if published { 4 } else { 3 }]);
-    for count in told {
-        let what = format!("{} {}", if count.dropped { "-" } else { " " }, count.what);
-        let figures = [count.count.to_string(), count.published.map_or(String::new(), |n| n.to_string())];
-        let figures = figures.into_iter().take(if published { 2 } else { 1 });
-        table.row([count.of.clone(), what].into_iter().chain(figures));
-    }
-    print::line(table)
-}
-
-fn part_for_people(report: &PartReport, options: &Options) -> Result<()> {
-    let r = report;
-    print::line(format!("part {}/{}: {} of {} files, {:.2} hours of audio", r.part, r.of, r.share, r.files, r.seconds / 3600.0))?;
-    if !r.skipped.is_empty() {
-        print::line(format!("{} files skipped", r.skipped.len()))?;
-    }
-    print::line(format!("made {}; `tagwalk prepare --join PART... --out DATASET` puts the parts together", options.out.display()))
-}
-
-/// What should be known before training.
-fn advise(report: &Report, options: &Options) {
-    if report.tags_without_audio > 0 && report.songs_with_tags > report.lend_only {
-        print::note(format!(
-            "{} of {} tags are on no song with audio: they can be lent, but neither heard nor measured",
-            report.tags_without_audio, report.tags
-        ));
-    }
-    if report.songs_with_tags == report.lend_only {
-        print::note(
-            "no song with audio has a tag: there is nothing to learn; see not-found.tsv for how the tables' names differ from the files'",
-        );
-    }
-    if report.playlists == 0 && !options.playlists.is_empty() {
-        print::note("no playlist holds a song of this dataset: no tag can be borrowed; see not-found.tsv");
-    }
-    if report.train == 0 {
-        print::note("no song trains: the split names none of these songs; see not-found.tsv");
-    }
-}
-
-/// A bar on a terminal, a line every ten seconds elsewhere.
-struct Progress {
-    #[cfg(feature = "terminal")]
-    bar: Option<indicatif::ProgressBar>,
-    began: Instant,
-    said: std::sync::Mutex<Instant>,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        #[cfg(feature = "terminal")]
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta} left");
-            indicatif::ProgressBar::new(0).with_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()))
-        });
-        Progress {
-            #[cfg(feature = "terminal")]
-            bar,
-            began: Instant::now(),
-            said: std::sync::Mutex::new(Instant::now()),
-        }
-    }
-
-    fn tell(&self, event: Event) {
-        let (what, done, of) = match event {
-            Event::Decoded { done, of } => ("decoding", done, of),
-            Event::Written { done, of } => ("writing", done, of),
-        };
-        #[cfg(feature = "terminal")]
-        if let Some(bar) = &self.bar {
-            bar.set_message(what);
-            bar.set_length(of as u64);
-            bar.set_position(done as u64);
-            return;
-        }
-        let mut said = self.said.lock().expect("no thread panics with it");
-        if said.elapsed().as_secs() >= 10 {
-            *said = Instant::now();
-            print::note(format!("{what}: {done} of {of} songs after {} s", self.began.elapsed().as_secs()));
-        }
-    }
-
-    fn end(&self) {
-        #[cfg(feature = "terminal")]
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }

@@ -8,7 +8,10 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 
-const SIZE: u32 = 16u; // rows and columns of a matrix
+const SIZE: u32 = 8u; // rows and columns of a matrix: of the three types, which go with it
+alias MatrixA = coop_mat8x8<f16, A>;
+alias MatrixB = coop_mat8x8<f16, B>;
+alias Accumulator = coop_mat8x8<f32, C>;
 const SOURCE: u32 = 2u; // what `input` reads: 0 the wave, 1 layer 1 made from the wave, 2 the p below
 const INPUT: u32 = 9u; // positions a clip of the layer below
 const CIN: u32 = 4u; // for the wave: taps, since a patch is then what channels are
@@ -174,8 +177,8 @@ fn main(
         let strip = min(turn + subgroup, STRIPS - 1u);
         let row = strip / PAIRS * SIZE;
         let column = strip % PAIRS * 2u * SIZE;
-        var left = coop_mat16x16<f32, C>();
-        var right = coop_mat16x16<f32, C>();
+        var left = Accumulator();
+        var right = Accumulator();
         for (var begin = segment * SEGMENT; begin < end; begin += DEPTH) {
             workgroupBarrier();
             fill_held(clip, begin, band, local);
@@ -183,9 +186,9 @@ fn main(
             workgroupBarrier();
             let tap = row / HEIGHT;
             for (var d = 0u; d < DEPTH; d += SIZE) {
-                let a = coopLoad<coop_mat16x16<f16, A>>(&held[(d + tap) * HEIGHT + row % HEIGHT], HEIGHT);
-                let b = coopLoadT<coop_mat16x16<f16, B>>(&panel[d * WIDTH + column], WIDTH);
-                let beside = coopLoadT<coop_mat16x16<f16, B>>(&panel[d * WIDTH + column + SIZE], WIDTH);
+                let a = coopLoad<MatrixA>(&held[(d + tap) * HEIGHT + row % HEIGHT], HEIGHT);
+                let b = coopLoadT<MatrixB>(&panel[d * WIDTH + column], WIDTH);
+                let beside = coopLoadT<MatrixB>(&panel[d * WIDTH + column + SIZE], WIDTH);
                 left = coopMultiplyAdd(a, b, left);
                 right = coopMultiplyAdd(a, beside, right);
             }

@@ -1,15 +1,17 @@
-// da[b,j,i] = Σ dz[b,l,o] · w[k,i,o] over l + k − PAD = j,   dy' = da where the layer below passed its ReLU, else 0, and of
-// each tile the sums that the layer below needs of dy': conv_input_gradient.tiled's results, dz and w as f16, their
-// products summed in f32 by cooperative matrices.
+// z[b,l,o] = Σ a[b, l + k − PAD, i] · w[k,i,o],   p = select(z) in each window, and of each tile count, mean and Σ(z − mean)²:
+// conv_forward.tiled's results, a and w as f16, their products summed in f32 by cooperative matrices.
 //
-// A workgroup owns SPAN input positions × WIDTH input channels. Its subgroups, however many there are and however
-// wide, take strips of two matrices side by side in turn. DEPTH output channels at a time go through workgroup memory: `held`
-// dz with the positions that the taps reach, `panel` the weights of all taps, which lie turned: [tap, cout, cin]. The sums
-// meet in `tile`. (coopLoadT and coopStoreT take rows; coopLoad takes columns.)
+// A workgroup owns SPAN positions (whole windows, the first one beginning at −LEFT) × WIDTH channels. Its subgroups,
+// however many there are and however wide, take strips of two matrices side by side in turn. DEPTH input channels
+// at a time go through workgroup memory: `held` the positions with those that the taps reach, `panel` the weights of all
+// taps. The sums meet in `tile`. (coopLoadT and coopStoreT take rows; coopLoad takes columns.)
 enable f16;
 enable wgpu_cooperative_matrix;
 
-const SIZE: u32 = 8u; // rows and columns of a matrix
+const SIZE: u32 = 8u; // rows and columns of a matrix: of the three types, which go with it
+alias MatrixA = coop_mat8x8<f16, A>;
+alias MatrixB = coop_mat8x8<f16, B>;
+alias Accumulator = coop_mat8x8<f32, C>;
 const SOURCE: u32 = 2u; // what `input` reads: 0 the wave, 1 layer 1 made from the wave, 2 the p below
 const INPUT: u32 = 9u; // positions a clip of the layer below
 const CIN: u32 = 4u; // for the wave: taps, since a patch is then what channels are
@@ -26,16 +28,16 @@ const WAVE_STRIDE: u32 = 28u; // samples from a clip to the next
 const FIRST_TAPS: u32 = 3u;
 const FIRST_STRIDE: u32 = 3u;
 const FIRST_PAD: u32 = 0u;
+const WRITE_Z: u32 = 1u;
+const WRITE_P: u32 = 1u;
+const STATISTICS: u32 = 1u;
 const HALF: u32 = 1u; // z, p and dy are f16, two to a word; an odd channel count is filled up to whole words
 // Words by which a range of clips begins inside its binding (offsets are aligned).
 const SOURCE_AT: u32 = 0u;
 const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
-const DY_AT: u32 = 0u;
-const BELOW_DY_AT: u32 = 0u;
 const PARTIALS_AT: u32 = 0u;
-const SUMS: u32 = 2u;
-const SPAN: u32 = 48u; // a multiple of SIZE
+const SPAN: u32 = 48u; // a multiple of SIZE and of POOL
 const WIDTH: u32 = 32u; // a multiple of 2·SIZE
 const DEPTH: u32 = 32u; // a multiple of SIZE
 const THREADS: u32 = 128u;
@@ -43,8 +45,8 @@ const GRID: u32 = 1u;
 
 const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next
 const COUT_WORDS: u32 = COUT - HALF * (COUT / 2u);
-const TILES: u32 = (INPUT + SPAN - 1u) / SPAN;
-const BLOCKS: u32 = (CIN + WIDTH - 1u) / WIDTH;
+const TILES: u32 = (LENGTH + LEFT + SPAN - 1u) / SPAN;
+const BLOCKS: u32 = (COUT + WIDTH - 1u) / WIDTH;
 const HELD: u32 = SPAN + TAPS - 1u;
 const PAIRS: u32 = WIDTH / (2u * SIZE);
 const STRIPS: u32 = SPAN / SIZE * PAIRS;
@@ -53,13 +55,11 @@ const STRIPS: u32 = SPAN / SIZE * PAIRS;
 @group(0) @binding(0) var<storage, read> source: array<u32>;
 @group(0) @binding(1) var<storage, read> first_weights: array<f32>;
 @group(0) @binding(2) var<storage, read> norm: array<f32>;
-@group(0) @binding(3) var<storage, read> z: array<u32>;
-@group(0) @binding(4) var<storage, read> p: array<u32>;
-@group(0) @binding(5) var<storage, read> dy: array<u32>;
-@group(0) @binding(6) var<storage, read> coefficients: array<f32>;
-@group(0) @binding(7) var<storage, read> weights: array<f32>;
-@group(0) @binding(8) var<storage, read_write> below_dy: array<u32>;
-@group(0) @binding(9) var<storage, read_write> below_partials: array<f32>;
+@group(0) @binding(3) var<storage, read> weights: array<f32>;
+@group(0) @binding(4) var<storage, read> gamma: array<f32>;
+@group(0) @binding(5) var<storage, read_write> z: array<u32>;
+@group(0) @binding(6) var<storage, read_write> p: array<u32>;
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> held: array<f16, HELD * DEPTH>;
 var<workgroup> panel: array<f16, TAPS * DEPTH * WIDTH>;
@@ -95,65 +95,35 @@ fn below(clip: u32, j: u32, i: u32) -> f32 {
     return z;
 }
 
-// What the layer below sums dy' with: p' of zero mean and unit variance, or the samples of its patches;
-// one sum is of dy' alone.
-fn factor(sum: u32, clip: u32, j: u32, i: u32) -> f32 {
-    if SOURCE == 2u {
-        if sum == 0u {
-            return 1.0;
-        }
-        return (below(clip, j, i) - norm[2u * CIN + i]) * norm[3u * CIN + i];
+// a: max(scale·(below − mean) + beta, 0), and 0 in the padding; or tap i of the patch that begins at sample j.
+fn input(clip: u32, j: i32, i: u32) -> f32 {
+    if SOURCE == 0u {
+        return sample(clip, j + i32(i));
     }
-    if sum == FIRST_TAPS {
-        return 1.0;
+    if j < 0 || j >= i32(INPUT) {
+        return 0.0;
     }
-    return sample(clip, i32(j * FIRST_STRIDE + sum) - i32(FIRST_PAD));
+    return max(norm[i] * (below(clip, u32(j), i) - norm[2u * CIN + i]) + norm[CIN + i], 0.0);
 }
 
-// dz = c0 + c1·(z − mean), and s·dy more at the first position of a window whose z is the window's p.
-fn dz(clip: u32, l: u32, o: u32) -> f32 {
-    let column = Z_AT + clip * LENGTH * COUT_WORDS + (o >> HALF);
-    let value = stored(z[column + l * COUT_WORDS], o);
-    let rest = coefficients[COUT + o] + coefficients[2u * COUT + o] * (value - coefficients[3u * COUT + o]);
-    let window = (l + LEFT) / POOL;
-    if window >= WINDOWS {
-        return rest;
-    }
-    let at = (clip * WINDOWS + window) * COUT_WORDS + (o >> HALF);
-    if POOL > 1u {
-        let pooled = stored(p[P_AT + at], o);
-        if value != pooled {
-            return rest;
-        }
-        for (var earlier = max(window * POOL, LEFT) - LEFT; earlier < l; earlier++) {
-            if stored(z[column + earlier * COUT_WORDS], o) == pooled {
-                return rest;
-            }
-        }
-    }
-    return rest + coefficients[o] * stored(dy[DY_AT + at], o);
-}
-
-// Row r is the dz that reaches input position first + r through the last tap.
-fn fill_held(clip: u32, first: u32, channel: u32, local: u32) {
+fn fill_held(clip: u32, first: i32, channel: u32, local: u32) {
     for (var n = local; n < HELD * DEPTH; n += THREADS) {
-        let l = i32(first + n / DEPTH + PAD) - i32(TAPS - 1u);
-        let o = channel + n % DEPTH;
-        var gradient = 0.0;
-        if l >= 0 && l < i32(LENGTH) && o < COUT {
-            gradient = dz(clip, u32(l), o);
+        let i = channel + n % DEPTH;
+        var a = 0.0;
+        if i < CIN {
+            a = input(clip, first + i32(n / DEPTH) - i32(PAD), i);
         }
-        held[n] = f16(gradient);
+        held[n] = f16(a);
     }
 }
 
 fn fill_panel(channel: u32, block: u32, local: u32) {
     for (var n = local; n < TAPS * DEPTH * WIDTH; n += THREADS) {
-        let o = channel + n / WIDTH % DEPTH;
-        let i = block * WIDTH + n % WIDTH;
+        let i = channel + n / WIDTH % DEPTH;
+        let o = block * WIDTH + n % WIDTH;
         var w = 0.0;
-        if o < COUT && i < CIN {
-            w = weights[(n / WIDTH / DEPTH * COUT + o) * CIN + i];
+        if i < CIN && o < COUT {
+            w = weights[(n / WIDTH / DEPTH * CIN + i) * COUT + o];
         }
         panel[n] = f16(w);
     }
@@ -183,6 +153,11 @@ fn widened(both: vec4<u32>) -> vec4<f32> {
     return vec4(unpack2x16float(both.x), unpack2x16float(both.y));
 }
 
+fn four(row: u32, column: u32) -> vec4<f32> {
+    let at = row * WIDTH + column;
+    return vec4(tile[at], tile[at + 1u], tile[at + 2u], tile[at + 3u]);
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -197,7 +172,7 @@ fn main(
     if number >= TILES {
         return;
     }
-    let first = number * SPAN;
+    let first = i32(number * SPAN) - i32(LEFT);
 
     // As many turns for every subgroup, since they wait for each other.
     for (var turn = 0u; turn < STRIPS; turn += subgroups) {
@@ -205,19 +180,19 @@ fn main(
         let strip = min(turn + subgroup, STRIPS - 1u);
         let row = strip / PAIRS * SIZE;
         let column = strip % PAIRS * 2u * SIZE;
-        var left = coop_mat8x8<f32, C>();
-        var right = coop_mat8x8<f32, C>();
-        for (var channel = 0u; channel < COUT; channel += DEPTH) {
+        var left = Accumulator();
+        var right = Accumulator();
+        for (var channel = 0u; channel < CIN; channel += DEPTH) {
             workgroupBarrier();
             fill_held(clip, first, channel, local);
             fill_panel(channel, block, local);
             workgroupBarrier();
             for (var tap = 0u; tap < TAPS; tap++) {
                 for (var d = 0u; d < DEPTH; d += SIZE) {
-                    let a = coopLoadT<coop_mat8x8<f16, A>>(&held[(row + TAPS - 1u - tap) * DEPTH + d], DEPTH);
+                    let a = coopLoadT<MatrixA>(&held[(row + tap) * DEPTH + d], DEPTH);
                     let at = (tap * DEPTH + d) * WIDTH + column;
-                    let b = coopLoadT<coop_mat8x8<f16, B>>(&panel[at], WIDTH);
-                    let beside = coopLoadT<coop_mat8x8<f16, B>>(&panel[at + SIZE], WIDTH);
+                    let b = coopLoadT<MatrixB>(&panel[at], WIDTH);
+                    let beside = coopLoadT<MatrixB>(&panel[at + SIZE], WIDTH);
                     left = coopMultiplyAdd(a, b, left);
                     right = coopMultiplyAdd(a, beside, right);
                 }
@@ -228,45 +203,95 @@ fn main(
     }
     workgroupBarrier();
 
-    // The mask of the layer below; what is past the end becomes 0, so that the sums need not ask.
+    // z; what follows is of the stored values.
     for (var n = local; n < SPAN * WIDTH / 4u; n += THREADS) {
         let r = n / (WIDTH / 4u);
         let c = 4u * (n % (WIDTH / 4u));
-        let j = first + r;
-        let i = block * WIDTH + c;
-        var gradient = vec4<f32>();
+        let l = first + i32(r);
+        let o = block * WIDTH + c;
+        let put = words(four(r, c));
+        let value = widened(put);
         for (var e = 0u; e < 4u; e++) {
-            if j < INPUT && i + e < CIN {
-                if norm[i + e] * (below(clip, j, i + e) - norm[2u * CIN + i + e]) + norm[CIN + i + e] > 0.0 {
-                    gradient[e] = tile[r * WIDTH + c + e];
-                }
-            }
+            tile[r * WIDTH + c + e] = value[e];
         }
-        if SOURCE == 2u && j < INPUT {
-            let at = BELOW_DY_AT + (clip * INPUT + j) * CIN_WORDS + i / 2u;
-            let put = words(gradient);
+        if WRITE_Z == 1u && l >= 0 && l < i32(LENGTH) {
+            let at = Z_AT + (clip * LENGTH + u32(l)) * COUT_WORDS + o / 2u;
             for (var e = 0u; e < 2u; e++) {
-                if i + 2u * e < CIN {
-                    below_dy[at + e] = put[e];
+                if o + 2u * e < COUT {
+                    z[at + e] = put[e];
                 }
             }
-            // The sums are of what is stored.
-            gradient = widened(put);
-        }
-        for (var e = 0u; e < 4u; e++) {
-            tile[r * WIDTH + c + e] = gradient[e];
         }
     }
     workgroupBarrier();
-    for (var n = local; n < SUMS * WIDTH; n += THREADS) {
-        let s = n / WIDTH;
-        let i = block * WIDTH + n % WIDTH;
-        if i < CIN {
-            var sum = 0.0;
-            for (var r = 0u; r < min(SPAN, INPUT - first); r++) {
-                sum += tile[r * WIDTH + n % WIDTH] * factor(s, clip, first + r, i);
-            }
-            below_partials[PARTIALS_AT + ((clip * TILES + number) * SUMS + s) * CIN + i] = sum;
+    if WRITE_P == 1u {
+        for (var n = local; n < SPAN / POOL * (WIDTH / 4u); n += THREADS) {
+            write_window(clip, first, n / (WIDTH / 4u), block, 4u * (n % (WIDTH / 4u)));
         }
     }
+    if STATISTICS == 1u {
+        for (var c = local; c < WIDTH; c += THREADS) {
+            write_statistics(clip, number, first, block * WIDTH + c, c);
+        }
+    }
+}
+
+// p of a window of the tile, four channels of it.
+fn write_window(clip: u32, first: i32, inside: u32, block: u32, c: u32) {
+    let o = block * WIDTH + c;
+    let begin = first + i32(inside * POOL);
+    let window = u32(begin + i32(LEFT)) / POOL;
+    if window >= WINDOWS {
+        return;
+    }
+    var sign = vec4<f32>();
+    for (var e = 0u; e < 4u; e++) {
+        if o + e < COUT {
+            sign[e] = gamma[o + e];
+        }
+    }
+    var selected = vec4<f32>();
+    var begun = false;
+    for (var r = 0u; r < POOL; r++) {
+        let l = begin + i32(r);
+        if l < 0 || l >= i32(LENGTH) {
+            continue;
+        }
+        let value = four(inside * POOL + r, c);
+        let replaces = ((sign > vec4(0.0)) & (value > selected)) | ((sign < vec4(0.0)) & (value < selected));
+        selected = select(selected, value, replaces | vec4(!begun));
+        begun = true;
+    }
+    let at = P_AT + (clip * WINDOWS + window) * COUT_WORDS + o / 2u;
+    let put = words(selected);
+    for (var e = 0u; e < 2u; e++) {
+        if o + 2u * e < COUT {
+            p[at + e] = put[e];
+        }
+    }
+}
+
+// In two passes, means as differences from one value; see conv_forward.tiled.
+fn write_statistics(clip: u32, number: u32, first: i32, o: u32, c: u32) {
+    if o >= COUT {
+        return;
+    }
+    let begin = u32(max(-first, 0));
+    let end = u32(clamp(i32(LENGTH) - first, 0, i32(SPAN)));
+    let count = f32(end - begin);
+    let pivot = tile[begin * WIDTH + c];
+    var mean = 0.0;
+    for (var r = begin; r < end; r++) {
+        mean += tile[r * WIDTH + c] - pivot;
+    }
+    mean = pivot + mean / count;
+    var deviation = 0.0;
+    for (var r = begin; r < end; r++) {
+        let apart = tile[r * WIDTH + c] - mean;
+        deviation += apart * apart;
+    }
+    let at = PARTIALS_AT + (clip * TILES + number) * 3u * COUT + o;
+    partials[at] = count;
+    partials[at + COUT] = mean;
+    partials[at + 2u * COUT] = deviation;
 }
