@@ -1,9 +1,10 @@
-//! A split's songs: their scores by a network, their truth, and both as files for other programs.
+//! A split's songs: their scores by a network, their truth, and both as files for other programs. Where it is known what is
+//! true of a song (`tagwalk synth`), songs are measured against that, not against what annotators recorded.
 
 use std::path::{Path, PathBuf};
 
 use super::score::Scorer;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Reference, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::format::{atomic, npy};
@@ -22,7 +23,8 @@ pub struct Chosen {
 pub fn of_split(dataset: &Dataset, split: Split) -> Result<Chosen> {
     let heard: Vec<usize> = (0..dataset.songs()).filter(|&s| dataset.split(s) == split && dataset.samples(s) > 0).collect();
     let count = heard.len();
-    let songs: Vec<usize> = heard.into_iter().filter(|&s| dataset.is_tagged(s)).collect();
+    let reference = Reference::of(dataset)?;
+    let songs: Vec<usize> = heard.into_iter().filter(|&s| reference.is_tagged(s)).collect();
     if songs.is_empty() {
         return Err(Error::input(dataset.folder(), format!("split {split:?} has no song with audio and a tag").to_lowercase())
             .help("`tagwalk info` shows the splits; prepare the dataset with --split or --split-fractions."));
@@ -41,10 +43,9 @@ pub fn popularity(dataset: &Dataset) -> Vec<f64> {
     counts
 }
 
-/// Truth `[song, tag]` of some songs.
-pub fn truth(dataset: &Dataset, songs: &[usize]) -> Vec<u8> {
-    let tags = dataset.vocabulary().len();
-    songs.iter().flat_map(|&song| (0..tags).map(move |tag| u8::from(dataset.has_tag(song, tag)))).collect()
+/// Truth `[song, tag]` of some songs. Fails where a made-up world's truth is damaged.
+pub fn truth(dataset: &Dataset, songs: &[usize]) -> Result<Vec<u8>> {
+    Ok(Reference::of(dataset)?.table(songs, dataset.vocabulary().len()))
 }
 
 /// Songs with their scores and truth, both `[song, tag]`.
@@ -70,7 +71,7 @@ impl Scored {
         let mut scorer = Scorer::new(program.as_mut(), network)?;
         scorer.load(weights)?;
         let scores = scorer.songs(songs.len(), |i| dataset.wave(songs[i]), progress)?;
-        Ok(Scored { songs: songs.to_vec(), scores, truth: truth(dataset, songs) })
+        Ok(Scored { songs: songs.to_vec(), scores, truth: truth(dataset, songs)? })
     }
 
     /// Writes `probabilities-NAME.npy` `[song, tag]` f32, `truth-NAME.npy` u8 and

@@ -2,8 +2,12 @@
 #![allow(dead_code)]
 
 pub mod golden;
+#[cfg(feature = "report")]
+pub mod grids;
 #[cfg(feature = "import")]
 pub mod million_songs;
+#[cfg(feature = "import")]
+pub mod prepared;
 pub mod runs;
 pub mod walks;
 
