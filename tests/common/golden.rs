@@ -303,6 +303,11 @@ impl Comparison {
         self.label.rsplit_once(' ').is_some_and(|(_, tensor)| tensor == name)
     }
 
+    /// Whether it is of activations or logits of a step.
+    pub fn is_forward(&self) -> bool {
+        self.label.rsplit_once(' ').is_some_and(|(_, tensor)| tensor.starts_with("act.") || tensor.starts_with("logits"))
+    }
+
     /// Not-a-number never holds.
     pub fn holds(&self) -> bool {
         self.error <= self.bound
