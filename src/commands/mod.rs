@@ -11,6 +11,7 @@ pub mod demo;
 pub mod devices;
 pub mod evaluate;
 pub mod explain;
+pub mod figures;
 pub mod flags;
 pub mod info;
 pub mod plan;
@@ -18,9 +19,7 @@ pub mod plan;
 pub mod prepare;
 pub mod print;
 pub mod progress;
-pub mod propagation;
 pub mod recovery;
-pub mod report;
 #[cfg(feature = "report")]
 pub mod reproduce;
 #[cfg(feature = "import")]

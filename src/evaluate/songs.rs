@@ -6,7 +6,7 @@ use super::score::Scorer;
 use crate::dataset::{Dataset, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::format::{atomic, npy};
+use crate::format::{atomic, csv, npy};
 use crate::plan::{Settings, evaluation};
 use crate::run::Weights;
 
@@ -85,11 +85,11 @@ impl Scored {
         let mut text = String::from("song");
         for tag in dataset.vocabulary() {
             text.push(',');
-            text.push_str(&cell(tag));
+            text.push_str(&csv::cell(tag));
         }
         text.push('\n');
         for (&song, row) in self.songs.iter().zip(self.scores.chunks_exact(tags)) {
-            text.push_str(&cell(dataset.name(song)));
+            text.push_str(&csv::cell(dataset.name(song)));
             row.iter().for_each(|p| text.push_str(&format!(",{p}")));
             text.push('\n');
         }
@@ -97,9 +97,4 @@ impl Scored {
         atomic::write(&table, text.as_bytes())?;
         Ok([array, table])
     }
-}
-
-/// A cell of a CSV file, quoted where it must be (RFC 4180).
-fn cell(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
 }

@@ -1,6 +1,7 @@
 //! Small file formats that several folders read and write.
 
 pub mod atomic;
+pub mod csv;
 pub mod html;
 pub mod json_lines;
 pub mod matrix;

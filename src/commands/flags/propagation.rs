@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::print;
+use crate::commands::print;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::format::pairs;
