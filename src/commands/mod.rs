@@ -81,9 +81,13 @@ pub enum Outcome {
     SomeFailed,
 }
 
-/// Runs a command.
+/// Runs a command. Choices that cannot be are named by their flags.
 pub fn run(cli: Cli) -> Result<Outcome> {
-    match cli.command {
+    command(cli.command).map_err(flags::fields::by_flag)
+}
+
+fn command(command: Command) -> Result<Outcome> {
+    match command {
         #[cfg(feature = "import")]
         Command::Demo(args) => demo::run(args),
         #[cfg(feature = "report")]

@@ -105,7 +105,7 @@ impl Network {
             let output = layer.pooled_length(conv);
             if conv == 0 || output == 0 {
                 return Err(Error::usage(
-                    "--network",
+                    "network",
                     format!(
                         "a clip of {} samples is too short: layer {} gets {input} positions and gives none",
                         self.clip_length,
@@ -122,7 +122,7 @@ impl Network {
 
     /// Checks that the table makes a network at all; call it on anything read from a file.
     pub fn check(&self) -> Result<()> {
-        let bad = |what: String| Err(Error::usage("--network", what));
+        let bad = |what: String| Err(Error::usage("network", what));
         if self.clip_length > LARGEST || self.layers.len() > MOST_LAYERS {
             return bad(format!(
                 "{} layers over clips of {} samples are more than can be computed",

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::kernels::{Access, Kernel};
 use crate::tensor::{Role, Tensor};
 
-pub use build::{Settings, evaluation, training, training_by_tag};
+pub use build::{MOST_CLIPS, Settings, evaluation, training, training_by_tag};
 
 /// A tensor's place in [`Plan::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

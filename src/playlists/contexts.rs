@@ -230,7 +230,7 @@ fn groups(dataset: &Dataset) -> Result<Vec<Vec<u32>>> {
     lists.retain(|list| list.len() > 1);
     if lists.is_empty() {
         return Err(Error::input(dataset.folder(), "has no group of two songs or more, so none can lend within one")
-            .help("Prepare it with --group-folder or --group-column."));
+            .help("Prepare the dataset with groups of its songs: artists, albums, folders."));
     }
     Ok(lists)
 }

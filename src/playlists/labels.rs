@@ -59,7 +59,7 @@ impl<'a> Labels<'a> {
         let one = Walks::along(contexts, lenders, &seen)?;
         let (mut walks, mut range_of) = (Vec::new(), Vec::new());
         if !options.tag_ranges.is_empty() && options.tag_ranges.len() != count {
-            return Err(wrong_count("--range-by-category", options.tag_ranges.len(), count));
+            return Err(wrong_count("propagation.tag_ranges", options.tag_ranges.len(), count));
         }
         for &range in &options.tag_ranges {
             let at = walks.iter().position(|walk: &Walks<'_>| walk.range() == range);
@@ -231,7 +231,7 @@ impl<'a> Labels<'a> {
 fn weights(which: &TagWeights, tags: &Tags<'_>, lenders: &super::Bits, count: usize) -> Result<Vec<f32>> {
     match which {
         TagWeights::Equal => Ok(vec![1.0; count]),
-        TagWeights::Given(weights) if weights.len() != count => Err(wrong_count("--tag-weights", weights.len(), count)),
+        TagWeights::Given(weights) if weights.len() != count => Err(wrong_count("propagation.tag_weights", weights.len(), count)),
         TagWeights::Given(weights) => Ok(weights.clone()),
         TagWeights::Idf => {
             let mut songs = vec![0u64; count];
@@ -243,6 +243,6 @@ fn weights(which: &TagWeights, tags: &Tags<'_>, lenders: &super::Bits, count: us
     }
 }
 
-fn wrong_count(flag: &str, given: usize, tags: usize) -> Error {
-    Error::usage(flag, format!("has values for {given} tags, the dataset {tags}"))
+fn wrong_count(field: &str, given: usize, tags: usize) -> Error {
+    Error::usage(field, format!("has values for {given} tags, the dataset {tags}"))
 }

@@ -77,8 +77,8 @@ impl<T: DeserializeOwned> Config<T> {
             return Err(format!("is '{}' version {}, not '{FORMAT}' version {VERSION}", head.format, head.version));
         }
         let config: Config<T> = serde_json::from_slice(text).map_err(|e| format!("is no configuration of a run: {e}"))?;
-        config.network.check().map_err(|e| e.to_string())?;
-        config.settings.check().map_err(|e| e.to_string())?;
+        config.network.check().map_err(|e| e.clause())?;
+        config.settings.check().map_err(|e| e.clause())?;
         if config.vocabulary.len() != config.network.tags {
             return Err(format!("names {} tags for a network of {}", config.vocabulary.len(), config.network.tags));
         }

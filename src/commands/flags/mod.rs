@@ -1,5 +1,6 @@
 //! Flags that several commands share: which device, and everything that decides a training run.
 
+pub mod fields;
 mod propagation;
 
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ use crate::tensor::{DType, Role};
 const HEADROOM: u32 = 4;
 
 /// Clips a step at most: sizes in bytes stay far from overflowing.
-const MOST_CLIPS: usize = 1 << 20;
+pub const MOST_CLIPS: usize = 1 << 20;
 
 /// What a step is beside its network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,10 +46,10 @@ impl Settings {
     /// Checks that its numbers can be; call it on anything from outside.
     pub fn check(&self) -> Result<()> {
         if !(1..=MOST_CLIPS).contains(&self.batch) {
-            return Err(Error::usage("--batch", format!("{} is not between 1 and {MOST_CLIPS}", self.batch)));
+            return Err(Error::usage("settings.batch", format!("{} is not between 1 and {MOST_CLIPS}", self.batch)));
         }
         if !(self.lambda >= 0.0 && self.lambda.is_finite()) {
-            return Err(Error::usage("--lambda", format!("{} is not a number of 0 or more", self.lambda)));
+            return Err(Error::usage("settings.lambda", format!("{} is not a number of 0 or more", self.lambda)));
         }
         self.choice.check()
     }
@@ -134,7 +134,7 @@ impl<'a> Builder<'a> {
         let choice = &settings.choice;
         if let Some(i) = convs.iter().position(|conv| !choice.family_for("conv_forward", conv).has(choice.precision)) {
             let what = format!("mixed pools at most {LARGEST_WINDOW} positions on a GPU, and layer {} pools more", i + 1);
-            return Err(Error::usage("--precision", what).help("Take --precision f32, or --device cpu."));
+            return Err(Error::usage("settings.choice.precision", what).help("Take --precision f32, or --device cpu."));
         }
         let mut plan = Plan::default();
         let f32s = DType::F32;
