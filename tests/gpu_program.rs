@@ -39,7 +39,7 @@ fn loss_alone(clips: usize) -> Plan {
 }
 
 fn id(program: &dyn Program, name: &str) -> TensorId {
-    program.plan().find(name).unwrap()
+    program.plan().expect(name)
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_tensor_over_the_limit_is_named_with_the_largest_batch_that_fits() {
 /// Two steps of a small network on fixed, uneven data; parameters, running statistics and losses.
 fn two_steps(gpu: &Gpu, family: Family) -> (Vec<Vec<u8>>, usize, Vec<f64>) {
     let network = member("3^5-81/16", 5).unwrap();
-    let settings = Settings { batch: 3, mean: true, lambda: 0.3, unbiased_variance: false, choice: Choice::gpu(family) };
+    let settings = Settings { lambda: 0.3, ..Settings::new(3, Choice::gpu(family)) };
     let plan = training(&network, &settings).unwrap();
     let calls = plan.steps.iter().filter(|s| Run::Train.holds(s.section)).count();
     let mut program = gpu.load(plan).unwrap();

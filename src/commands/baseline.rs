@@ -98,10 +98,7 @@ fn compared(args: &Args, dataset: &Dataset, truth: &Reference, statistics: &Stat
     let known = |song: usize| truth.bits(song).iter().any(|&byte| byte != 0);
     let tested: Vec<usize> = match truth {
         Reference::Own(_) => songs::of_split(dataset, Split::Test)?.songs,
-        Reference::World(_) => {
-            let test = |&s: &usize| dataset.split(s) == Split::Test && dataset.samples(s) > 0 && known(s);
-            (0..dataset.songs()).filter(test).collect()
-        }
+        Reference::World(_) => dataset.heard(Split::Test).filter(|&song| known(song)).collect(),
     };
     if tested.is_empty() {
         return Err(Error::input(dataset.folder(), "no test song has audio and a tag").help("`tagwalk info` shows the splits."));

@@ -146,7 +146,7 @@ fn choose(flags: &DeviceFlags) -> Result<(Option<Device>, Choice)> {
 
 fn plan_of(network: &Network, batch: usize, choice: &Choice) -> Result<Plan> {
     // Losses and variances do not change what a plan needs.
-    let settings = Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice: choice.clone() };
+    let settings = Settings::new(batch, choice.clone());
     training(network, &settings)
 }
 

@@ -20,14 +20,12 @@ pub struct Chosen {
 
 /// The songs of a split that have audio and a tag. Fails where there is none.
 pub fn of_split(dataset: &Dataset, split: Split) -> Result<Chosen> {
-    let heard: Vec<usize> = (0..dataset.songs()).filter(|&s| dataset.split(s) == split && dataset.samples(s) > 0).collect();
-    let count = heard.len();
-    let songs: Vec<usize> = heard.into_iter().filter(|&s| dataset.is_tagged(s)).collect();
+    let (songs, untagged): (Vec<usize>, Vec<usize>) = dataset.heard(split).partition(|&song| dataset.is_tagged(song));
     if songs.is_empty() {
         return Err(Error::input(dataset.folder(), format!("split {split:?} has no song with audio and a tag").to_lowercase())
             .help("`tagwalk info` shows the splits; prepare the dataset with --split or --split-fractions."));
     }
-    Ok(Chosen { untagged: count - songs.len(), songs })
+    Ok(Chosen { songs, untagged: untagged.len() })
 }
 
 /// How many training songs have each tag: the ranking that knows nothing else.

@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod csv;
+mod hex;
 pub mod html;
 pub mod json_lines;
 pub mod matrix;
@@ -10,3 +11,5 @@ pub mod pairs;
 pub mod safetensors;
 pub mod svg;
 pub mod table;
+
+pub use hex::hex;

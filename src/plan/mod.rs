@@ -107,6 +107,11 @@ impl Plan {
         self.tensors.iter().position(|t| t.name == name).map(TensorId)
     }
 
+    /// The tensor called `name`, which such a plan has: panics where it has not.
+    pub fn expect(&self, name: &str) -> TensorId {
+        self.find(name).unwrap_or_else(|| panic!("a plan without {name}"))
+    }
+
     /// Makes temporaries readable after a run: they become outputs, with memory of their own.
     /// For tests and for looking inside; names that the plan has not are left out.
     pub fn expose(&mut self, names: &[&str]) {

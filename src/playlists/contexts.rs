@@ -12,6 +12,7 @@ use super::options::{Context, File, Origin};
 use super::{Bits, Options};
 use crate::dataset::{Dataset, Rows};
 use crate::error::{Error, Result};
+use crate::format::hex;
 use crate::random::{Purpose, generator};
 
 /// Lists of one kind: playlists, albums, a log.
@@ -51,7 +52,7 @@ impl Lists {
             sha.update((list.len() as u64).to_le_bytes());
             list.iter().for_each(|song| sha.update(song.to_le_bytes()));
         }
-        sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex(&sha.finalize())
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Trainer<'a> {
         let stage = stage_of(dataset, config)?;
         let plan = plan_of(config)?;
         let table = Parameters::new(&config.network)?;
-        let id = |name: &str| plan.find(name).unwrap_or_else(|| panic!("a training plan has {name}"));
+        let id = |name| plan.expect(name);
         let ids = Ids {
             hyper: id(names::HYPER),
             parameters: id(names::PARAMETERS),

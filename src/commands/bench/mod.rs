@@ -123,7 +123,7 @@ impl Steps {
         let network = self.network.build(tags)?;
         let bench = |&batch: &usize| Bench {
             network: network.clone(),
-            settings: Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice: choice.clone() },
+            settings: Settings::new(batch, choice.clone()),
             run: self.mode.run(),
             steps: self.steps,
             warm_up: self.warm_up,

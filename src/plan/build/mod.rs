@@ -43,6 +43,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// As the paper and its software have it: mean loss, both terms alike, biased running variance.
+    pub fn new(batch: usize, choice: Choice) -> Settings {
+        Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice }
+    }
+
     /// Checks that its numbers can be; call it on anything from outside.
     pub fn check(&self) -> Result<()> {
         if !(1..=MOST_CLIPS).contains(&self.batch) {
