@@ -1,9 +1,9 @@
-//! A plan on a GPU (software Vulkan will do): uploads are in order with runs, outputs of the last two runs
-//! are kept, what does not fit is refused by name, and a step's bits do not change.
+//! A plan on a GPU (software Vulkan will do), and on the CPU what both promise: uploads are in order with runs, outputs of
+//! the last two runs are kept, what does not fit is refused by name, and a step's bits do not change.
 
-use tagwalk::device::Program;
 use tagwalk::device::gpu::{Gpu, Options, adapters, open};
 use tagwalk::device::select::{DeviceKind, Selection};
+use tagwalk::device::{Device, Program};
 use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::{Choice, Family};
 use tagwalk::network::family::member;
@@ -44,7 +44,12 @@ fn id(program: &dyn Program, name: &str) -> TensorId {
 
 #[test]
 fn each_run_sees_what_was_uploaded_before_it_and_two_runs_are_kept() {
-    let mut program = gpu().load(loss_alone(3)).unwrap();
+    two_runs_are_kept(gpu().load(loss_alone(3)).unwrap());
+    two_runs_are_kept(Device::Cpu.load(loss_alone(3), 1).unwrap());
+}
+
+/// What every device promises of a program.
+fn two_runs_are_kept(mut program: Box<dyn Program>) {
     let (logits, probabilities) = (id(&*program, "logits"), id(&*program, "probabilities"));
     let runs: Vec<_> = [-1.0f32, 0.5, 2.0]
         .into_iter()
@@ -68,6 +73,8 @@ fn each_run_sees_what_was_uploaded_before_it_and_two_runs_are_kept() {
     assert!(program.download(own, bytemuck::cast_slice_mut(&mut kept)).is_err());
     assert!(program.upload(logits, &[0; 4]).is_err());
     assert!(program.upload(probabilities, bytemuck::cast_slice(&kept)).is_err());
+    assert!(program.download(logits, &mut [0; 4]).is_err());
+    assert!(program.output(runs[2].1, logits, bytemuck::cast_slice_mut(&mut kept)).is_err());
 }
 
 #[test]

@@ -26,14 +26,19 @@ pub enum PoolMode {
 /// One layer: convolution with bias, batch norm, ReLU, max-pooling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
+    /// Channels read: 1 from a wave, else `cout` of the layer below.
     pub cin: usize,
+    /// Channels written: the number of filters.
     pub cout: usize,
+    /// Taps of a filter, in positions of what is read (samples, for the first layer).
     pub kernel: usize,
+    /// Positions from one output of the convolution to the next.
     pub stride: usize,
-    /// Zeros put before and after, in samples.
+    /// Zeros put before and after what is read, in its positions; each fewer than `kernel`.
     pub padding: [usize; 2],
-    /// Size and stride of the pooling; 1 is none.
+    /// Size and stride of the pooling, in positions; 1 is none.
     pub pool: usize,
+    /// What becomes of positions that `pool` does not divide.
     pub pool_mode: PoolMode,
 }
 

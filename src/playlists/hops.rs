@@ -38,7 +38,8 @@ pub(super) fn step(walks: &Walks<'_>, song: usize, exclude_self: bool, emit: &mu
     walks.each(Reading::Eq2, song, exclude_self, &mut |o| emit(o.song, o.probability));
 }
 
-/// Soft labels of the songs that are trained on, made once: 4 bytes a song and tag.
+/// Soft labels of the songs that are trained on, made once: 4 bytes a song and tag, the one thing beside indices that grows
+/// with the number of songs.
 pub(super) struct Hops {
     /// Row of each song; `u32::MAX`: none.
     rows: Vec<u32>,
