@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         batch::upload(&mut program, &ids, &inputs)?;
         let ticket = program.submit(Run::Train)?;
         program.output(ticket, losses, &mut bytes)?;
-        // Each clip's part of the own and of the supportive loss.
+        // Each clip's part of the own and of the propagated loss.
         let parts: &[f32] = bytemuck::cast_slice(&bytes);
         println!("step {step:2}   loss {:.4}", parts.iter().step_by(2).sum::<f32>());
     }

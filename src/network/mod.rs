@@ -65,7 +65,7 @@ pub struct Network {
     /// Samples a clip.
     pub clip_length: usize,
     pub tags: usize,
-    /// 1, or 2: the supportive term has its own dense layer.
+    /// 1, or 2: the propagated term has its own dense layer.
     pub heads: usize,
     pub bn_eps: f64,
     /// In PyTorch's sense: running = (1 - m) running + m batch. Keras' 0.99 is 0.01.

@@ -2,7 +2,7 @@
 //! that songs without tags pass on what reached them. Y0 has the tags of songs that lend. Beside the
 //! labels goes their mass, the same sum over a column that is 1 for songs whose tags count (those that
 //! lend; with `zeros` all): a label is Y / mass with weight mass, as `expected` has Σ P y / Σ P with Σ P.
-//! A song in no list has itself (paper.json, `multi_hop`), and in training no supportive term.
+//! A song in no list has itself (paper.json, `multi_hop`), and in training no propagated term.
 
 use rayon::prelude::*;
 

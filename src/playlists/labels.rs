@@ -28,7 +28,7 @@ pub struct Labels<'a> {
     walks: Vec<Walks<'a>>,
     /// By which of them each tag is borrowed; none: the only one.
     range_of: Vec<u32>,
-    /// Weight of each tag in the supportive term; none: 1.
+    /// Weight of each tag in the propagated term; none: 1.
     tag_weights: Vec<f32>,
     substitutes: Option<Substitutes>,
     hops: Option<Hops>,
@@ -113,13 +113,13 @@ impl<'a> Labels<'a> {
         &self.options
     }
 
-    /// Weight of each tag in the supportive term, `[tag]`; none where all are 1.
+    /// Weight of each tag in the propagated term, `[tag]`; none where all are 1.
     pub fn tag_weights(&self) -> &[f32] {
         &self.tag_weights
     }
 
     /// Whether a song is trained on: of split train, with audio, and with tags or, if untagged
-    /// songs are, without. Masked songs have the supportive term alone, so without one they are
+    /// songs are, without. Masked songs have the propagated term alone, so without one they are
     /// left out.
     pub fn trains(&self, song: usize) -> bool {
         let untagged = match self.options.untagged {

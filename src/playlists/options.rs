@@ -54,11 +54,11 @@ pub enum Lend {
     All,
 }
 
-/// What the supportive term is (0.4).
+/// What the propagated term is (0.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// No supportive term
+    /// No propagated term
     None,
     /// The tags of a drawn neighbour, weight 1
     #[default]
@@ -123,7 +123,7 @@ impl From<Given> for RandomLenders {
     }
 }
 
-/// Weights of tags in the supportive term.
+/// Weights of tags in the propagated term.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TagWeights {
@@ -221,7 +221,7 @@ impl Default for Options {
 const MOST_HOPS: usize = 1000;
 
 impl Options {
-    /// Whether the supportive term weighs tags one by one.
+    /// Whether the propagated term weighs tags one by one.
     pub fn weighs_tags(&self) -> bool {
         self.mode != Mode::None && (self.tag_weights != TagWeights::Equal || !self.tag_ranges.is_empty())
     }

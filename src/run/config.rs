@@ -28,7 +28,7 @@ pub struct Config<T> {
     /// The device as it calls itself: equal bits are promised on the same one only.
     pub device: String,
     pub network: Network,
-    /// Batch, reduction, weight of the supportive term, and the choice of family and tiles.
+    /// Batch, reduction, weight of the propagated term, and the choice of family and tiles.
     pub settings: Settings,
     pub seed: u64,
     pub dataset: PathBuf,

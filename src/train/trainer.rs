@@ -35,7 +35,7 @@ pub struct Done {
     pub rate: f64,
     /// Own loss.
     pub own: f64,
-    /// Supportive loss, before its weight.
+    /// Propagated loss, before its weight.
     pub propagated: f64,
 }
 

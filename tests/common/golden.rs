@@ -62,7 +62,7 @@ pub struct Golden {
     pub batch: usize,
     /// `true`: the loss is the mean over clips and tags; `false`: the sum.
     pub mean: bool,
-    /// Weight of the supportive term.
+    /// Weight of the propagated term.
     pub lambda: f32,
     pub hyper: Hyper,
     errors: BTreeMap<String, GroupError>,

@@ -213,7 +213,7 @@ pub struct NetworkFlags {
     /// Samples a clip, where not the member's own (59049 for 3^9; the paper's is 50000): pooling becomes 'same'
     #[arg(long, value_name = "SAMPLES")]
     pub clip: Option<usize>,
-    /// 2: the supportive term gets a dense layer of its own, used in training only [default: 1, or what FILE says]
+    /// 2: the propagated term gets a dense layer of its own, used in training only [default: 1, or what FILE says]
     #[arg(long, value_name = "1|2")]
     pub heads: Option<usize>,
     /// Share of features dropped before the dense layer [default: 0.5, or what FILE says]

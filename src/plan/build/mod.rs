@@ -34,7 +34,7 @@ pub struct Settings {
     pub batch: usize,
     /// Mean over clips and tags (the released software) or their sum.
     pub mean: bool,
-    /// Weight of the supportive term.
+    /// Weight of the propagated term.
     pub lambda: f32,
     /// Running variance from the unbiased batch variance (PyTorch) or the biased one (released).
     pub unbiased_variance: bool,
@@ -80,7 +80,7 @@ pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
     Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(false))
 }
 
-/// The same with one more input: weights of each clip's tags in the supportive term.
+/// The same with one more input: weights of each clip's tags in the propagated term.
 pub fn training_by_tag(network: &Network, settings: &Settings) -> Result<Plan> {
     Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(true))
 }
