@@ -54,8 +54,9 @@ cargo test --no-fail-fast
 say "the demo"
 demo="$(mktemp -d)"
 trap 'rm -rf "$demo"' EXIT
-"${CARGO_TARGET_DIR:-target}/debug/tagwalk" demo --out "$demo" --json >"$demo/result.json"
-TAGWALK_DEMO="$demo" cargo test --quiet --test demo -- --ignored what_a_demo_printed
+"${CARGO_TARGET_DIR:-target}/debug/tagwalk" demo --out "$demo/runs" >"$demo/said.txt"
+TAGWALK_DEMO="$demo" cargo test --test demo -- --ignored what_a_demo_printed | tee "$demo/judged.txt"
+grep -q "1 passed" "$demo/judged.txt" || { echo "test.sh: what the demo printed is not right, or nothing judged it" >&2; exit 1; }
 
 say "tests without default features"
 cargo test --no-default-features --lib --test golden --test order --test train --test measured

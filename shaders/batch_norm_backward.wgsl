@@ -12,8 +12,8 @@ const DEEP: u32 = 32u;
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>; // [tile, 2, channel]
 @group(0) @binding(1) var<storage, read> norm: array<f32>; // [4, channel]
-@group(0) @binding(2) var<storage, read_write> gamma_gradient: array<f32>;
-@group(0) @binding(3) var<storage, read_write> beta_gradient: array<f32>;
+@group(0) @binding(2) var<storage, read_write> gamma_gradient: array<f32>; // [channel]
+@group(0) @binding(3) var<storage, read_write> beta_gradient: array<f32>; // [channel]
 @group(0) @binding(4) var<storage, read_write> coefficients: array<f32>; // [4, channel]
 
 var<workgroup> parts: array<vec2<f32>, WIDE * DEEP>;

@@ -15,8 +15,8 @@ const DEEP: u32 = 32u;
 @group(0) @binding(1) var<storage, read> norm: array<f32>; // [4, channel]
 @group(0) @binding(2) var<storage, read> patches: array<f32>; // [1 + tap, tap]: mean, covariance
 @group(0) @binding(3) var<storage, read> weights: array<f32>; // [tap, channel]
-@group(0) @binding(4) var<storage, read_write> gamma_gradient: array<f32>;
-@group(0) @binding(5) var<storage, read_write> beta_gradient: array<f32>;
+@group(0) @binding(4) var<storage, read_write> gamma_gradient: array<f32>; // [channel]
+@group(0) @binding(5) var<storage, read_write> beta_gradient: array<f32>; // [channel]
 @group(0) @binding(6) var<storage, read_write> weights_gradient: array<f32>; // [tap, channel]
 
 var<workgroup> parts: array<f32, WIDE * DEEP>;

@@ -15,9 +15,9 @@ const WIDE: u32 = 8u;
 const DEEP: u32 = 32u;
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>; // [tile, 3, channel]
-@group(0) @binding(1) var<storage, read> gamma: array<f32>;
-@group(0) @binding(2) var<storage, read> beta: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(1) var<storage, read> gamma: array<f32>; // [channel]
+@group(0) @binding(2) var<storage, read> beta: array<f32>; // [channel]
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // [channel]
 @group(0) @binding(4) var<storage, read_write> running: array<f32>; // [2, channel]
 @group(0) @binding(5) var<storage, read_write> norm: array<f32>; // [4, channel]
 

@@ -11,9 +11,9 @@ const UNBIASED: f32 = 1.0f;
 
 @group(0) @binding(0) var<storage, read> patches: array<f32>; // [1 + tap, tap]: mean, covariance
 @group(0) @binding(1) var<storage, read> weights: array<f32>; // [tap, channel]
-@group(0) @binding(2) var<storage, read> gamma: array<f32>;
-@group(0) @binding(3) var<storage, read> beta: array<f32>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(2) var<storage, read> gamma: array<f32>; // [channel]
+@group(0) @binding(3) var<storage, read> beta: array<f32>; // [channel]
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // [channel]
 @group(0) @binding(5) var<storage, read_write> running: array<f32>; // [2, channel]
 @group(0) @binding(6) var<storage, read_write> norm: array<f32>; // [4, channel]
 

@@ -6,9 +6,9 @@
 const C: u32 = 1u;
 const EPS: f32 = 0.001f;
 
-@group(0) @binding(0) var<storage, read> gamma: array<f32>;
-@group(0) @binding(1) var<storage, read> beta: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(0) var<storage, read> gamma: array<f32>; // [channel]
+@group(0) @binding(1) var<storage, read> beta: array<f32>; // [channel]
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // [channel]
 @group(0) @binding(3) var<storage, read> running: array<f32>; // [2, channel]
 @group(0) @binding(4) var<storage, read_write> norm: array<f32>; // [4, channel]
 

@@ -22,9 +22,9 @@ const PARTIALS_AT: u32 = 0u;
 // Sets of weights, which clips take in turn: the products of F(3,3), each of which is a clip and has one tap.
 const SETS: u32 = 1u;
 const HELD: u32 = 11u; // rows of `held` a clip; row 0 is what tap 0 of the first tile reads
-const ROWS: u32 = 9u; // a multiple of POOL
+const ROWS: u32 = 9u; // a dispatch makes it a multiple of POOL
 const QUADS: u32 = 4u;
-const REPEAT: u32 = 1u;
+const REPEAT: u32 = 4u;
 const THREADS: u32 = 32u;
 const GRID: u32 = 1u;
 
@@ -36,12 +36,12 @@ const SPAN: u32 = REPEAT * ROWS;
 const TILES: u32 = (LENGTH + LEFT + SPAN - 1u) / SPAN;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> held: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> gamma: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> z: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> p: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> partials: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> held: array<vec4<f32>>; // [clip, row, cin]; of F(3,3) tiles: [clip, set, row, cin]
+@group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>; // [set, tap, cin, cout]
+@group(0) @binding(2) var<storage, read> gamma: array<vec4<f32>>; // [cout]
+@group(0) @binding(3) var<storage, read_write> z: array<vec4<f32>>; // [clip, position, cout]; of F(3,3) products: [clip, set, tile, cout]
+@group(0) @binding(4) var<storage, read_write> p: array<vec4<f32>>; // [clip, window, cout]
+@group(0) @binding(5) var<storage, read_write> partials: array<vec4<f32>>; // [clip, tile, 3, cout]: count, mean, Σ(z − mean)²
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

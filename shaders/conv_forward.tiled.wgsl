@@ -32,7 +32,7 @@ const SOURCE_AT: u32 = 0u;
 const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
 const PARTIALS_AT: u32 = 0u;
-const ROWS: u32 = 6u; // a multiple of POOL
+const ROWS: u32 = 8u; // a dispatch makes it a multiple of POOL
 const QUADS: u32 = 2u;
 const LANES: u32 = 8u; // threads along positions
 const COLUMNS: u32 = 8u; // threads along channels
@@ -52,14 +52,14 @@ const STEP: u32 = 1u + HALO * (STRIDE - 1u); // rows of `held` from a position t
 const HELD: u32 = (SPAN - 1u) * STEP + 1u + HALO * (TAPS - 1u);
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<f32>;
-@group(0) @binding(2) var<storage, read> norm: array<f32>;
-@group(0) @binding(3) var<storage, read> weights: array<f32>;
-@group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read_write> z: array<u32>;
-@group(0) @binding(6) var<storage, read_write> p: array<u32>;
-@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<f32>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<f32>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read> weights: array<f32>; // [tap, cin, cout]
+@group(0) @binding(4) var<storage, read> gamma: array<f32>; // [cout]
+@group(0) @binding(5) var<storage, read_write> z: array<u32>; // [clip, position, cout]
+@group(0) @binding(6) var<storage, read_write> p: array<u32>; // [clip, window, cout]
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>; // [clip, tile, 3, cout]: count, mean, Σ(z − mean)²
 
 var<workgroup> held: array<vec4<f32>, HELD * DEPTH / 4u>;
 var<workgroup> panel: array<vec4<f32>, DEPTH * WIDTH / 4u>;

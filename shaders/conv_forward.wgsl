@@ -23,7 +23,6 @@ const FIRST_PAD: u32 = 0u;
 const WRITE_Z: u32 = 1u;
 const WRITE_P: u32 = 1u;
 const STATISTICS: u32 = 1u;
-const HALF: u32 = 0u; // 1: z, p and dy are f16, two to a word; an odd channel count is filled up to whole words
 // Words by which a range of clips begins inside its binding (offsets are aligned).
 const SOURCE_AT: u32 = 0u;
 const Z_AT: u32 = 0u;
@@ -32,19 +31,18 @@ const PARTIALS_AT: u32 = 0u;
 const TILE: u32 = 16u;
 const GRID: u32 = 1u;
 
-const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next
 const GROUPS: u32 = (LENGTH + LEFT + POOL - 1u) / POOL;
 const TILES: u32 = (GROUPS + TILE - 1u) / TILE;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<f32>;
-@group(0) @binding(2) var<storage, read> norm: array<f32>;
-@group(0) @binding(3) var<storage, read> weights: array<f32>;
-@group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read_write> z: array<f32>;
-@group(0) @binding(6) var<storage, read_write> p: array<f32>;
-@group(0) @binding(7) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<f32>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<f32>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read> weights: array<f32>; // [tap, cin, cout]
+@group(0) @binding(4) var<storage, read> gamma: array<f32>; // [cout]
+@group(0) @binding(5) var<storage, read_write> z: array<f32>; // [clip, position, cout]
+@group(0) @binding(6) var<storage, read_write> p: array<f32>; // [clip, window, cout]
+@group(0) @binding(7) var<storage, read_write> partials: array<f32>; // [clip, tile, 3, cout]: count, mean, Σ(z − mean)²
 
 // Sample s of a clip; two to a word, the earlier in the low half; outside the clip 0.
 fn sample(clip: u32, s: i32) -> f32 {
@@ -56,18 +54,10 @@ fn sample(clip: u32, s: i32) -> f32 {
     return f32(extractBits(word, 16u * (at & 1u), 16u)) * (1.0 / 32768.0);
 }
 
-// Channel c of a stored value, from its word.
-fn stored(word: u32, c: u32) -> f32 {
-    if HALF == 1u {
-        return unpack2x16float(word >> (16u * (c & 1u))).x;
-    }
-    return bitcast<f32>(word);
-}
-
 // What the layer below gives at position j, before its batch norm.
 fn below(clip: u32, j: u32, i: u32) -> f32 {
     if SOURCE == 2u {
-        return stored(source[SOURCE_AT + (clip * INPUT + j) * CIN_WORDS + (i >> HALF)], i);
+        return bitcast<f32>(source[SOURCE_AT + (clip * INPUT + j) * CIN + i]);
     }
     var z = 0.0;
     for (var k = 0u; k < FIRST_TAPS; k++) {

@@ -21,10 +21,10 @@ const GRID: u32 = 1u;
 const FOURS: u32 = CIN / 4u;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> activations: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<vec4<f32>>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read_write> activations: array<vec4<f32>>; // [clip, row, cin]
 
 // Sample s of a clip; two to a word, the earlier in the low half; outside the clip 0.
 fn sample(clip: u32, s: i32) -> f32 {

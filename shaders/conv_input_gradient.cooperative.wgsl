@@ -53,16 +53,16 @@ const PAIRS: u32 = WIDTH / (2u * SIZE);
 const STRIPS: u32 = SPAN / SIZE * PAIRS;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<f32>;
-@group(0) @binding(2) var<storage, read> norm: array<f32>;
-@group(0) @binding(3) var<storage, read> z: array<u32>;
-@group(0) @binding(4) var<storage, read> p: array<u32>;
-@group(0) @binding(5) var<storage, read> dy: array<u32>;
-@group(0) @binding(6) var<storage, read> coefficients: array<f32>;
-@group(0) @binding(7) var<storage, read> weights: array<f32>;
-@group(0) @binding(8) var<storage, read_write> below_dy: array<u32>;
-@group(0) @binding(9) var<storage, read_write> below_partials: array<f32>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<f32>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<f32>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read> z: array<u32>; // [clip, position, cout]
+@group(0) @binding(4) var<storage, read> p: array<u32>; // [clip, window, cout]
+@group(0) @binding(5) var<storage, read> dy: array<u32>; // [clip, window, cout]
+@group(0) @binding(6) var<storage, read> coefficients: array<f32>; // [4, cout]: s, c0, c1, mean
+@group(0) @binding(7) var<storage, read> weights: array<f32>; // [tap, cout, cin]
+@group(0) @binding(8) var<storage, read_write> below_dy: array<u32>; // [clip, position, cin]
+@group(0) @binding(9) var<storage, read_write> below_partials: array<f32>; // [clip, tile, sum, cin]
 
 var<workgroup> held: array<f16, HELD * DEPTH>;
 var<workgroup> panel: array<f16, TAPS * DEPTH * WIDTH>;

@@ -23,7 +23,7 @@ const SUMS: u32 = 2u; // 2 of a stored p, FIRST_TAPS + 1 of layer 1
 const GRADIENT_ROWS: u32 = 11u; // rows of `gradients` a clip; row 0 is what tap 0 of position 0 reads
 const ROWS: u32 = 9u;
 const QUADS: u32 = 4u;
-const REPEAT: u32 = 1u;
+const REPEAT: u32 = 4u;
 const THREADS: u32 = 32u;
 const GRID: u32 = 1u;
 
@@ -35,13 +35,13 @@ const SPAN: u32 = REPEAT * ROWS;
 const TILES: u32 = (INPUT + SPAN - 1u) / SPAN;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> gradients: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> below_dy: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> below_partials: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<vec4<f32>>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read> gradients: array<vec4<f32>>; // [clip, row, cout]
+@group(0) @binding(4) var<storage, read> weights: array<vec4<f32>>; // [tap, cout, cin], the taps in reverse
+@group(0) @binding(5) var<storage, read_write> below_dy: array<vec4<f32>>; // [clip, position, cin]
+@group(0) @binding(6) var<storage, read_write> below_partials: array<vec4<f32>>; // [clip, tile, sum, cin]
 
 // Sample s of a clip; two to a word, the earlier in the low half; outside the clip 0.
 fn sample(clip: u32, s: i32) -> f32 {

@@ -22,11 +22,11 @@ const GRID: u32 = 1u;
 const FOURS: u32 = COUT / 4u;
 const ALL: u32 = (HELD + EARLY * POOL + POOL - 1u) / POOL + 1u;
 
-@group(0) @binding(0) var<storage, read> z: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> p: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> coefficients: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> gradients: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> z: array<vec4<f32>>; // [clip, position, cout]
+@group(0) @binding(1) var<storage, read> p: array<vec4<f32>>; // [clip, window, cout]
+@group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>; // [clip, window, cout]
+@group(0) @binding(3) var<storage, read> coefficients: array<vec4<f32>>; // [4, cout]: s, c0, c1, mean
+@group(0) @binding(4) var<storage, read_write> gradients: array<vec4<f32>>; // [clip, row, cout]
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

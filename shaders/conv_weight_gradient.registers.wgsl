@@ -14,7 +14,7 @@ const HELD: u32 = 11u; // rows of `held` a clip
 const HELD_AT: u32 = 0u; // its row that tap 0 of position 0 reads
 const GRADIENT_ROWS: u32 = 11u; // rows of `gradients` a clip
 const BEFORE: u32 = 1u; // its row of position 0
-const SEGMENT: u32 = 9u;
+const SEGMENT: u32 = 2048u;
 const ROWS: u32 = 3u;
 const QUADS: u32 = 4u;
 const THREADS: u32 = 32u;
@@ -27,9 +27,9 @@ const COLUMNS: u32 = (FOURS + QUADS - 1u) / QUADS;
 const BANDS: u32 = (DEPTH + ROWS - 1u) / ROWS;
 const SEGMENTS: u32 = (LENGTH + SEGMENT - 1u) / SEGMENT;
 
-@group(0) @binding(0) var<storage, read> held: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> parts: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> held: array<vec4<f32>>; // [clip, row, cin]; of F(3,3) tiles: [clip, product, row, cin]
+@group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>; // [clip, row, cout]; of F(3,3) tiles: [clip, product, row, cout]
+@group(0) @binding(2) var<storage, read_write> parts: array<vec4<f32>>; // [clip, segment, tap, cin, cout]; of F(3,3): [clip, product, segment, cin, cout]
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -27,7 +27,7 @@ const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
 const DY_AT: u32 = 0u;
 const PARTS_AT: u32 = 0u;
-const SEGMENT: u32 = 9u;
+const SEGMENT: u32 = 2048u;
 const ROW_QUADS: u32 = 2u;
 const QUADS: u32 = 2u;
 const LANES: u32 = 8u; // threads along rows
@@ -46,14 +46,14 @@ const BANDS: u32 = (ROWS + HEIGHT - 1u) / HEIGHT;
 const BLOCKS: u32 = (COUT + WIDTH - 1u) / WIDTH;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<f32>;
-@group(0) @binding(2) var<storage, read> norm: array<f32>;
-@group(0) @binding(3) var<storage, read> z: array<u32>;
-@group(0) @binding(4) var<storage, read> p: array<u32>;
-@group(0) @binding(5) var<storage, read> dy: array<u32>;
-@group(0) @binding(6) var<storage, read> coefficients: array<f32>;
-@group(0) @binding(7) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<f32>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<f32>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read> z: array<u32>; // [clip, position, cout]
+@group(0) @binding(4) var<storage, read> p: array<u32>; // [clip, window, cout]
+@group(0) @binding(5) var<storage, read> dy: array<u32>; // [clip, window, cout]
+@group(0) @binding(6) var<storage, read> coefficients: array<f32>; // [4, cout]: s, c0, c1, mean
+@group(0) @binding(7) var<storage, read_write> parts: array<f32>; // [clip, segment, tap, cin, cout]
 
 var<workgroup> held: array<vec4<f32>, DEPTH * HEIGHT / 4u>;
 var<workgroup> panel: array<vec4<f32>, DEPTH * WIDTH / 4u>;

@@ -19,30 +19,27 @@ const WAVE_STRIDE: u32 = 28u; // samples from a clip to the next
 const FIRST_TAPS: u32 = 3u;
 const FIRST_STRIDE: u32 = 3u;
 const FIRST_PAD: u32 = 0u;
-const HALF: u32 = 0u; // 1: z, p and dy are f16, two to a word; an odd channel count is filled up to whole words
 // Words by which a range of clips begins inside its binding (offsets are aligned).
 const SOURCE_AT: u32 = 0u;
 const Z_AT: u32 = 0u;
 const P_AT: u32 = 0u;
 const DY_AT: u32 = 0u;
 const PARTS_AT: u32 = 0u;
-const SEGMENT: u32 = 9u;
+const SEGMENT: u32 = 2048u;
 const GRID: u32 = 1u;
 
-const CIN_WORDS: u32 = CIN - HALF * (CIN / 2u); // from a position to the next
-const COUT_WORDS: u32 = COUT - HALF * (COUT / 2u);
 const SEGMENTS: u32 = (LENGTH + SEGMENT - 1u) / SEGMENT;
 const WEIGHTS: u32 = TAPS * CIN * COUT;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<f32>;
-@group(0) @binding(2) var<storage, read> norm: array<f32>;
-@group(0) @binding(3) var<storage, read> z: array<u32>;
-@group(0) @binding(4) var<storage, read> p: array<u32>;
-@group(0) @binding(5) var<storage, read> dy: array<u32>;
-@group(0) @binding(6) var<storage, read> coefficients: array<f32>;
-@group(0) @binding(7) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<f32>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<f32>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read> z: array<f32>; // [clip, position, cout]
+@group(0) @binding(4) var<storage, read> p: array<f32>; // [clip, window, cout]
+@group(0) @binding(5) var<storage, read> dy: array<f32>; // [clip, window, cout]
+@group(0) @binding(6) var<storage, read> coefficients: array<f32>; // [4, cout]: s, c0, c1, mean
+@group(0) @binding(7) var<storage, read_write> parts: array<f32>; // [clip, segment, tap, cin, cout]
 
 // Sample s of a clip; two to a word, the earlier in the low half; outside the clip 0.
 fn sample(clip: u32, s: i32) -> f32 {
@@ -54,18 +51,10 @@ fn sample(clip: u32, s: i32) -> f32 {
     return f32(extractBits(word, 16u * (at & 1u), 16u)) * (1.0 / 32768.0);
 }
 
-// Channel c of a stored value, from its word.
-fn stored(word: u32, c: u32) -> f32 {
-    if HALF == 1u {
-        return unpack2x16float(word >> (16u * (c & 1u))).x;
-    }
-    return bitcast<f32>(word);
-}
-
 // What the layer below gives at position j, before its batch norm.
 fn below(clip: u32, j: u32, i: u32) -> f32 {
     if SOURCE == 2u {
-        return stored(source[SOURCE_AT + (clip * INPUT + j) * CIN_WORDS + (i >> HALF)], i);
+        return bitcast<f32>(source[SOURCE_AT + (clip * INPUT + j) * CIN + i]);
     }
     var z = 0.0;
     for (var k = 0u; k < FIRST_TAPS; k++) {
@@ -87,26 +76,26 @@ fn input(clip: u32, j: i32, i: u32) -> f32 {
 
 // dz = c0 + c1·(z − mean), and s·dy more at the first position of a window whose z is the window's p.
 fn dz(clip: u32, l: u32, o: u32) -> f32 {
-    let column = Z_AT + clip * LENGTH * COUT_WORDS + (o >> HALF);
-    let value = stored(z[column + l * COUT_WORDS], o);
+    let column = Z_AT + clip * LENGTH * COUT + o;
+    let value = z[column + l * COUT];
     let rest = coefficients[COUT + o] + coefficients[2u * COUT + o] * (value - coefficients[3u * COUT + o]);
     let window = (l + LEFT) / POOL;
     if window >= WINDOWS {
         return rest;
     }
-    let at = (clip * WINDOWS + window) * COUT_WORDS + (o >> HALF);
+    let at = (clip * WINDOWS + window) * COUT + o;
     if POOL > 1u {
-        let pooled = stored(p[P_AT + at], o);
+        let pooled = p[P_AT + at];
         if value != pooled {
             return rest;
         }
         for (var earlier = max(window * POOL, LEFT) - LEFT; earlier < l; earlier++) {
-            if stored(z[column + earlier * COUT_WORDS], o) == pooled {
+            if z[column + earlier * COUT] == pooled {
                 return rest;
             }
         }
     }
-    return rest + coefficients[o] * stored(dy[DY_AT + at], o);
+    return rest + coefficients[o] * dy[DY_AT + at];
 }
 
 @compute @workgroup_size(64)

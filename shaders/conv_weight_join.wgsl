@@ -9,8 +9,8 @@ const FIRST: u32 = 1u; // whether this dispatch begins the sum
 const PARTS_AT: u32 = 0u;
 const GRID: u32 = 1u;
 
-@group(0) @binding(0) var<storage, read> parts: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(0) var<storage, read> parts: array<f32>; // [part, weight]
+@group(0) @binding(1) var<storage, read_write> gradient: array<f32>; // [weight]
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -16,7 +16,7 @@ const C_WORDS: u32 = C - HALF * (C / 2u); // from a position to the next
 @group(0) @binding(0) var<storage, read> below: array<u32>; // [clip, position, channel]
 @group(0) @binding(1) var<storage, read> norm: array<f32>; // [4, channel]
 @group(0) @binding(2) var<storage, read> weights: array<f32>; // [feature, output]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // [output]
 @group(0) @binding(4) var<storage, read> mask: array<f32>; // [clip, feature], looked at if MASKED
 @group(0) @binding(5) var<storage, read_write> logits: array<f32>; // [clip, output]
 

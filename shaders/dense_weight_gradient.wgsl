@@ -16,7 +16,7 @@ const C_WORDS: u32 = C - HALF * (C / 2u); // from a position to the next
 @group(0) @binding(2) var<storage, read> mask: array<f32>; // [clip, feature]
 @group(0) @binding(3) var<storage, read> logits_gradient: array<f32>; // [clip, output]
 @group(0) @binding(4) var<storage, read_write> weights_gradient: array<f32>; // [feature, output]
-@group(0) @binding(5) var<storage, read_write> bias_gradient: array<f32>;
+@group(0) @binding(5) var<storage, read_write> bias_gradient: array<f32>; // [output]
 
 // Channel c of a stored value, from its word.
 fn stored(word: u32, c: u32) -> f32 {

@@ -1,5 +1,12 @@
 // packed[n, r, j] = (G w(r, j))[n]: the weights that F(3,3) multiplies with.
 //
+// Winograd (1980), as Lavin and Gray (2016), on the points 0, 1, −1, 2, ∞ (algebra.md, 5):
+// G =   1     0    0
+//       1     1    1
+//     1/2  −1/2  1/2
+//     1/6   1/3  2/3
+//       0     0    2
+//
 // Forward: r is cin, j cout. Input's gradient: r is cout, j cin. An invocation owns the five values of a pair (r, j).
 
 const CIN: u32 = 1u;

@@ -8,11 +8,11 @@ const BLOCK: u32 = 64u;
 const UNSCALE: f32 = 1.0f; // 1 over the loss scale: gradients come times that
 const GRID: u32 = 1u;
 
-@group(0) @binding(0) var<storage, read> gradients: array<f32>;
-@group(0) @binding(1) var<storage, read> hyper: array<f32>;
-@group(0) @binding(2) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(3) var<storage, read_write> momenta: array<f32>;
-@group(0) @binding(4) var<storage, read_write> flags: array<u32>;
+@group(0) @binding(0) var<storage, read> gradients: array<f32>; // [element]
+@group(0) @binding(1) var<storage, read> hyper: array<f32>; // [2]: rate, momentum
+@group(0) @binding(2) var<storage, read_write> parameters: array<f32>; // [element]
+@group(0) @binding(3) var<storage, read_write> momenta: array<f32>; // [element]
+@group(0) @binding(4) var<storage, read_write> flags: array<u32>; // [block]
 
 var<workgroup> bad: array<u32, BLOCK>;
 

@@ -5,8 +5,8 @@
 const BLOCKS: u32 = 1u;
 const WIDTH: u32 = 256u;
 
-@group(0) @binding(0) var<storage, read> flags: array<u32>;
-@group(0) @binding(1) var<storage, read_write> status: array<u32>;
+@group(0) @binding(0) var<storage, read> flags: array<u32>; // [block]
+@group(0) @binding(1) var<storage, read_write> status: array<u32>; // [1]
 
 var<workgroup> least: array<u32, WIDTH>;
 

@@ -1,5 +1,12 @@
 // tiles[b,n,t,i] = (Bᵀ a)[n]: what F(3,3) multiplies, five values for the five inputs of a tile of three outputs.
 //
+// Winograd (1980), as Lavin and Gray (2016), on the points 0, 1, −1, 2, ∞ (algebra.md, 5):
+// Bᵀ = 1  −1/2    −1   1/2    0
+//      0     1   1/2  −1/2    0
+//      0  −2/3     1  −1/3    0
+//      0    −1     0     1    0
+//      0     1  −1/2    −1  1/2
+//
 // An invocation owns SPAN tiles of four channels, side by side: neighbours share two inputs.
 
 const CIN: u32 = 4u; // a multiple of 4
@@ -11,8 +18,8 @@ const GRID: u32 = 1u;
 
 const FOURS: u32 = CIN / 4u;
 
-@group(0) @binding(0) var<storage, read> activations: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> tiles: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> activations: array<vec4<f32>>; // [clip, row, cin]
+@group(0) @binding(1) var<storage, read_write> tiles: array<vec4<f32>>; // [clip, product, row, cin], a row a tile
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -1,6 +1,13 @@
 // da = B v of the five products v of each tile, neighbours' added where they overlap, then the mask of the layer
 // below, dy'[b,j,i] = da · [a > 0], and of SPAN tiles the sums of dy' times what the layer below multiplies with.
 //
+// Winograd (1980), as Lavin and Gray (2016), on the points 0, 1, −1, 2, ∞ (algebra.md, 5):
+// B =    1     0     0   0     0
+//     −1/2     1  −2/3  −1     1
+//       −1   1/2     1   0  −1/2
+//      1/2  −1/2  −1/3   1    −1
+//        0     0     0   0   1/2
+//
 // An invocation owns SPAN tiles of four channels, tile t being the inputs from 3t − BEFORE on; the last two inputs of a
 // tile are the first of the next.
 
@@ -26,12 +33,12 @@ const FOURS: u32 = CIN / 4u;
 const BLOCKS: u32 = (INPUT + BEFORE + 3u * SPAN - 1u) / (3u * SPAN);
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read> first_weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> products: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> below_dy: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> below_partials: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> source: array<u32>; // [clip, sample] of the wave, or p below: [clip, position, cin]
+@group(0) @binding(1) var<storage, read> first_weights: array<vec4<f32>>; // [tap, cin] of layer 1
+@group(0) @binding(2) var<storage, read> norm: array<vec4<f32>>; // [4, cin]: scale, beta, mean, 1/deviation
+@group(0) @binding(3) var<storage, read> products: array<vec4<f32>>; // [clip, product, tile, cin]
+@group(0) @binding(4) var<storage, read_write> below_dy: array<vec4<f32>>; // [clip, position, cin]
+@group(0) @binding(5) var<storage, read_write> below_partials: array<vec4<f32>>; // [clip, block, sum, cin]
 
 // Sample s of a clip; two to a word, the earlier in the low half; outside the clip 0.
 fn sample(clip: u32, s: i32) -> f32 {

@@ -1,6 +1,11 @@
 // z = Aᵀ m of the five products m of each tile of three positions, p = select(z) in each window, and of SPAN tiles
 // count, mean and Σ(z − mean)², kept up value by value (Welford 1962).
 //
+// Winograd (1980), as Lavin and Gray (2016), on the points 0, 1, −1, 2, ∞ (algebra.md, 5):
+// Aᵀ = 1  1   1  1  0
+//      0  1  −1  2  0
+//      0  1   1  4  1
+//
 // An invocation owns SPAN tiles of four channels, the first tile beginning at −LEFT. A window is a tile, or one position.
 
 const COUT: u32 = 4u; // a multiple of 4
@@ -22,11 +27,11 @@ const FOURS: u32 = COUT / 4u;
 const BLOCKS: u32 = (TILES + SPAN - 1u) / SPAN;
 
 // Operands that a call has not are never touched; their bindings name another operand.
-@group(0) @binding(0) var<storage, read> products: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> gamma: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> p: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> partials: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> products: array<vec4<f32>>; // [clip, product, tile, cout]
+@group(0) @binding(1) var<storage, read> gamma: array<vec4<f32>>; // [cout]
+@group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>; // [clip, position, cout]
+@group(0) @binding(3) var<storage, read_write> p: array<vec4<f32>>; // [clip, window, cout]
+@group(0) @binding(4) var<storage, read_write> partials: array<vec4<f32>>; // [clip, block, 3, cout]: count, mean, Σ(z − mean)²
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -1,5 +1,12 @@
 // tiles[b,n,t,o] = (A dz)[n]: what F(3,3) multiplies backwards, five values for the three positions of a tile.
 //
+// Winograd (1980), as Lavin and Gray (2016), on the points 0, 1, −1, 2, ∞ (algebra.md, 5):
+// A = 1   0  0
+//     1   1  1
+//     1  −1  1
+//     1   2  4
+//     0   0  1
+//
 // An invocation owns SPAN tiles of four channels, the first tile beginning at −LEFT.
 
 const COUT: u32 = 4u; // a multiple of 4
@@ -14,8 +21,8 @@ const GRID: u32 = 1u;
 
 const FOURS: u32 = COUT / 4u;
 
-@group(0) @binding(0) var<storage, read> gradients: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read_write> tiles: array<vec4<f32>>;
+@group(0) @binding(0) var<storage, read> gradients: array<vec4<f32>>; // [clip, row, cout]
+@group(0) @binding(1) var<storage, read_write> tiles: array<vec4<f32>>; // [clip, product, row, cout], a row a tile
 
 fn gradient(clip: u32, l: i32, quad: u32) -> vec4<f32> {
     if l < 0 || l >= i32(LENGTH) {

@@ -1,5 +1,10 @@
 // dw = Gᵀ dU, where dU[n,i,o] = Σ parts[clip,n,segment,i,o], in order of the clips and segments.
 //
+// Winograd (1980), as Lavin and Gray (2016), on the points 0, 1, −1, 2, ∞ (algebra.md, 5):
+// Gᵀ = 1  1   1/2  1/6  0
+//      0  1  −1/2  1/3  0
+//      0  1   1/2  2/3  2
+//
 // An invocation owns the three taps of a weight (i,o). Parts that do not fit one binding come in several dispatches,
 // each going on from what the one before left.
 
@@ -10,8 +15,8 @@ const FIRST: u32 = 1u; // whether this dispatch begins the sum
 const PARTS_AT: u32 = 0u;
 const GRID: u32 = 1u;
 
-@group(0) @binding(0) var<storage, read> parts: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(0) var<storage, read> parts: array<f32>; // [clip, product, segment, weight]
+@group(0) @binding(1) var<storage, read_write> gradient: array<f32>; // [tap, weight]
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -10,11 +10,13 @@ use tagwalk::error::Kind;
 use tagwalk::import::audio::{self, Decoded, Options};
 use tagwalk::random::{Purpose, generator};
 
+mod common;
+
 /// The shared collection of music, or None with a line saying that the test is skipped.
 fn music() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/music");
     if !folder.is_dir() {
-        println!("skipped: no {}", folder.display());
+        common::say("skipped, for there is no ../shared/music: tests of tests/audio.rs that read it");
         return None;
     }
     Some(folder)

@@ -9,7 +9,7 @@ use tagwalk::network::Parameters;
 #[test]
 fn every_golden_file_is_the_network_it_describes() {
     let problems = golden::all();
-    for name in ["tiny", "tiny_odd", "tiny_m2", "tiny_long"] {
+    for name in ["tiny", "tiny_odd", "tiny_m2", "tiny_long", "wide"] {
         assert!(problems.iter().any(|g| g.name == name), "{name} is missing from tests/golden");
     }
     for g in &problems {

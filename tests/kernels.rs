@@ -2,10 +2,14 @@
 //! this machine has, and on Vulkan in every family. Without any Vulkan adapter it fails: software
 //! Vulkan is enough.
 
+mod common;
+
 use std::collections::BTreeSet;
 
+use tagwalk::device::gpu::Gpu;
 use tagwalk::device::{gpu, select};
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, cpu, winograd};
+use tagwalk::kernels::product::Product;
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, conv, cpu, winograd};
 use tagwalk::measure::check::{Alone, KERNELS, Subject, kernel};
 
 fn check(subject: &Subject, least: usize) {
@@ -92,11 +96,25 @@ fn seen(choice: &Choice) {
     }
 }
 
-fn on_vulkan(choice: Choice) {
+/// A family that asks something of a layer's shape is told on at least 40 shapes that it computes itself, in each of its
+/// products: what it leaves to another family shows nothing of it.
+fn has_cases(choice: &Choice) {
+    for product in Product::ALL {
+        let own = conv::cases().iter().filter(|case| choice.family_for(product, &case.conv) == choice.family).count();
+        assert!(own >= 40, "{product:?}: {own} shapes in {}", choice.family);
+    }
+}
+
+fn open_gpu() -> Gpu {
     let adapter = gpu::adapters::list().into_iter().min_by_key(|a| a.kind).expect("a Vulkan adapter, software or not");
     println!("{}", adapter.name);
     let selection = select::Selection { device: select::DeviceKind::Gpu, adapter: Some(adapter.index.to_string()) };
-    let device = gpu::open(&selection).unwrap();
+    gpu::open(&selection).unwrap()
+}
+
+fn on_vulkan(choice: Choice) {
+    has_cases(&choice);
+    let device = open_gpu();
     let alone: &Alone = &|kernel, inputs| gpu::run_alone(&device, kernel, inputs);
     check(&Subject { choice, alone }, 40);
 }
@@ -123,5 +141,18 @@ fn on_vulkan_with_register_shaders() {
 
 #[test]
 fn on_vulkan_with_winograd_shaders() {
-    on_vulkan(Choice::gpu(Family::Winograd));
+    on_vulkan(Choice::gpu(Family::Winograd).with(winograd::SIZE, 3));
+}
+
+/// In every size of cooperative matrices that the adapter has; where it has none, a line says so.
+#[test]
+fn on_vulkan_with_cooperative_matrices() {
+    let sizes = open_gpu().cooperative_sizes().to_vec();
+    if sizes.is_empty() {
+        common::say("skipped, for the adapter has no cooperative matrices: on_vulkan_with_cooperative_matrices");
+    }
+    for size in sizes {
+        let choice = Choice::gpu(Family::Cooperative(size)).in_precision(Precision::Mixed);
+        on_vulkan(Choice { loss_scale: Some(1 << 10), ..choice });
+    }
 }

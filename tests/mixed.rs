@@ -16,7 +16,7 @@ use tagwalk::kernels::products::Isa;
 use tagwalk::kernels::reference::step::{Arithmetic, Batch, Rules, pass_with, tensors};
 use tagwalk::kernels::reference::{ConvolutionGradient, Labels, Shape, convolution, convolution_backward, patches};
 use tagwalk::kernels::sgd::{BLOCK, FINITE};
-use tagwalk::kernels::{Choice, Family, Precision, f16, winograd};
+use tagwalk::kernels::{Choice, Family, Precision, Product, f16, winograd};
 use tagwalk::measure::check::rounded::{Tiles, to};
 use tagwalk::measure::check::{BOUND, PAIRED, PAIRED_F16, STORED, STORED_F16, STORED_PAIRED_F16};
 use tagwalk::network::{Lengths, Network, Parameters};
@@ -150,7 +150,7 @@ impl Stored<'_> {
 
     /// Operands as cooperative matrices multiply them, where they do; dz of them has the loss scale.
     fn operands<'v>(&self, i: usize, input: usize, values: &'v [f64], scale: f64) -> Cow<'v, [f64]> {
-        match self.choice.family_for("conv_forward", &self.conv(i, input)) {
+        match self.choice.family_for(Product::Forward, &self.conv(i, input)) {
             Family::Cooperative(_) => values.iter().map(|v| to(DType::F16, v * scale) / scale).collect(),
             _ => values.into(),
         }
@@ -219,7 +219,7 @@ impl Arithmetic<f64> for Stored<'_> {
 fn choices() -> Vec<Choice> {
     let gpu = vulkan();
     if gpu.cooperative_sizes().is_empty() {
-        println!("skipped: {} has no cooperative matrices", gpu.adapter.name);
+        common::say("skipped, for the adapter has no cooperative matrices: their golden problems");
     }
     let cooperative = gpu.cooperative_sizes().iter().map(|&size| Family::Cooperative(size));
     let shaders = std::iter::once(Family::Tiled).chain(cooperative);

@@ -3,7 +3,7 @@
 //! its CSV files say.
 #![cfg(feature = "report")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -15,51 +15,12 @@ use tagwalk::dataset::{Dataset, Sides, View};
 use tagwalk::device::Device;
 use tagwalk::experiment::arms;
 use tagwalk::experiment::grid::spec::SplitBy;
-use tagwalk::experiment::grid::{Row, Spec, TagRow, row};
+use tagwalk::experiment::grid::{Spec, TagRow, row};
 use tagwalk::experiment::report::{ArmRow, read_categories};
 
 mod common;
+use common::grids::{command, rows};
 use common::runs::{dataset, fails, outcome, succeeds, tagwalk, text, with_dataset};
-
-/// A grid of 2 seeds, the baseline, and an arm at three ranges, on 192 songs of four audible tags.
-const GRID: [&str; 17] = [
-    "--network",
-    "3^3-9/8",
-    "--steps",
-    "40",
-    "--batch",
-    "4",
-    "--rate",
-    "0.05",
-    "--seeds",
-    "2",
-    "--ranges",
-    "0,0.4,0.8",
-    "--arms",
-    "none,walk,random-lenders",
-    "--scan",
-    "walk",
-    "--device",
-];
-
-fn command<'a>(data: &'a Path, out: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
-    [
-        &["reproduce", text(data), "--out", text(out)][..],
-        &GRID,
-        &["cpu", "--split-by", "songs", "--bootstrap", "50", "--min-positives", "2"],
-        more,
-    ]
-    .concat()
-}
-
-/// What a grid has come to, without what depends on the clock.
-fn rows(out: &Path) -> BTreeMap<String, Row> {
-    let rows: Vec<Row> = row::read(&fs::read(out.join("runs.csv")).unwrap()).unwrap();
-    let timeless = |row: Row| (row.hash.clone(), Row { seconds: 0.0, check: String::new(), ..row });
-    let all: BTreeMap<String, Row> = rows.into_iter().map(timeless).collect();
-    assert!(!all.is_empty());
-    all
-}
 
 fn finished(out: &Path) -> BTreeSet<String> {
     let names = fs::read_dir(out.join("rows")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
@@ -300,12 +261,15 @@ fn a_job_is_a_plain_command() {
     let mut count = 0;
     for (split, remove) in [(SplitBy::Prepared, 0.0), (SplitBy::Songs, 0.5)] {
         let spec = Spec {
-            arms: arms::all(remove),
+            arms: [arms::all(remove), vec![arms::walk_sum(remove)], arms::floors(remove)].concat(),
             scanned: vec!["walk".into()],
             ranges: vec![0.0, 0.35],
             range: 0.3,
+            tuned: vec!["walk, sum".into()],
+            rates: vec![0.5, 1.0],
             seeds: 3..5,
             tops: vec![Some(2), None],
+            vocabulary: 4,
             split,
             network: "3^3-9/8".into(),
             batch: 4,

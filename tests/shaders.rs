@@ -2,7 +2,7 @@
 //! language, and it fits what its kernel's room says of it (bindings, access, element types,
 //! constants, entry points), within WebGPU's limits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use naga::valid::{Capabilities, GlobalUse, ModuleInfo, ValidationFlags, Validator};
@@ -17,8 +17,7 @@ use tagwalk::kernels::gpu::{Dispatch, Limits};
 use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::pack_weights::PackWeights;
 use tagwalk::kernels::sgd::Sgd;
-use tagwalk::kernels::tiles::ROOMS;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Precision, cooperative, shaders};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Precision, Product, cooperative, shaders};
 use tagwalk::measure::tune::candidates;
 use tagwalk::network::family::member;
 use tagwalk::plan::{Settings, training};
@@ -67,6 +66,21 @@ fn every_shader_is_valid_as_it_stands_and_translates() {
         assert!(!module.entry_points.is_empty(), "{name}");
         translate(name, &module, &info);
     }
+}
+
+/// A buffer's type is a flat array: what its indices are stands beside it.
+#[test]
+fn every_binding_says_its_layout() {
+    let mut bindings = 0;
+    for (name, text) in shaders::TABLE {
+        for line in text.lines().filter(|line| line.starts_with("@group(0)")) {
+            let layout = line.split_once("; // [").and_then(|(_, comment)| comment.split_once(']'));
+            assert!(layout.is_some_and(|(indices, _)| !indices.is_empty()), "{name}: {line}");
+            bindings += 1;
+        }
+        assert_eq!(text.matches("@binding").count(), text.matches("\n@group(0) @binding").count(), "{name}");
+    }
+    assert!(bindings > 100, "{bindings}");
 }
 
 #[test]
@@ -193,11 +207,12 @@ fn every_dispatch_fits_its_shader_within_webgpus_limits() {
 /// The same of everything that tuning tries.
 #[test]
 fn every_candidate_fits_its_shader_within_webgpus_limits() {
-    for (room, software) in ROOMS.into_iter().flat_map(|room| [(room, true), (room, false)]) {
+    for (product, software) in Product::ALL.into_iter().flat_map(|product| [(product, true), (product, false)]) {
+        let room = product.name();
         for candidate in candidates::of(room, software) {
             let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
-            let kernels: Vec<Box<dyn Kernel>> = match room {
-                "conv_forward" => ConvForward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
+            let kernels: Vec<Box<dyn Kernel>> = match product {
+                Product::Forward => ConvForward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
                 _ => ConvBackward::cases(&choice).into_iter().map(|k| Box::new(k) as Box<dyn Kernel>).collect(),
             };
             for kernel in &kernels {
@@ -224,39 +239,63 @@ fn grids_stay_within_the_limits_and_cover_everything() {
 #[test]
 fn cooperative_shaders_have_matrices_of_the_size_that_is_chosen() {
     use naga::CooperativeSize::{Eight, Sixteen};
-    for (room, (size, of)) in ROOMS.into_iter().flat_map(|room| [(room, (8, Eight)), (room, (16, Sixteen))]) {
-        let name = format!("{room}.cooperative");
-        let (module, info) = parse(&name, &shaders::text(&name, &cooperative::matrices(size)).unwrap());
-        translate(&name, &module, &info);
+    for (product, (size, of)) in Product::ALL.into_iter().flat_map(|product| [(product, (8, Eight)), (product, (16, Sixteen))]) {
+        let name = product.shader(Family::Cooperative(size));
+        let (module, info) = parse(name, &shaders::text(name, &cooperative::matrices(size)).unwrap());
+        translate(name, &module, &info);
         let sizes = module.types.iter().filter_map(|(_, t)| match t.inner {
             TypeInner::CooperativeMatrix { columns, rows, .. } => Some((columns, rows)),
             _ => None,
         });
         let sizes: Vec<_> = sizes.collect();
         assert!(sizes.len() >= 3 && sizes.iter().all(|&s| s == (of, of)), "{name}: {sizes:?}");
+        let constant = |name: &str| {
+            let found = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name)).map(|(_, c)| c.init);
+            found.map(|init| match module.global_expressions[init] {
+                naga::Expression::Literal(naga::Literal::U32(value)) => value,
+                ref other => panic!("{name} is no number: {other:?}"),
+            })
+        };
+        assert_eq!(constant("SIZE"), Some(u32::from(size)), "{name}");
+        // What a workgroup owns is cut into whole matrices.
+        for cut in ["SPAN", "WIDTH", "DEPTH"].into_iter().filter_map(constant) {
+            assert!(cut.is_multiple_of(u32::from(size)), "{name}: {cut} by {size}");
+        }
     }
 }
+
+/// Functions that only have their name in common.
+const DIFFERENT: [&str; 8] = ["main", "fill_held", "fill_panel", "write_statistics", "join", "feature", "weight", "gradient"];
+
+/// The plain convolutions read f32 alone, and so read their operands by functions of their own, one text among the three.
+const PLAIN: [&str; 3] = ["conv_forward", "conv_input_gradient", "conv_weight_gradient"];
+const OF_PLAIN: [&str; 2] = ["below", "dz"];
 
 /// Each shader is valid as it stands, so what several need is written in each: with one text.
 /// And no sum depends on who comes first.
 #[test]
 fn repeated_functions_have_one_text_and_nothing_is_atomic() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let mut texts = std::collections::BTreeMap::new();
-    let mut repeated = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("atomic"), "{}", path.display());
-        for name in ["sample", "stored", "below", "input", "dz", "words", "widened"] {
-            let Some(start) = text.find(&format!("\nfn {name}(")) else { continue };
-            let end = start + text[start..].find("\n}\n").expect("a function ends");
-            let function = text[start..end].to_string();
-            if let Some((first, held)) = texts.insert(name, (path.clone(), function.clone())) {
-                assert_eq!(held, function, "{name} in {} and {}", first.display(), path.display());
-                repeated += 1;
-            }
+    let mut functions: BTreeMap<(&str, bool), Vec<(&str, &str)>> = BTreeMap::new();
+    for &(shader, text) in shaders::TABLE {
+        assert!(!text.contains("atomic"), "{shader}");
+        for (start, _) in text.match_indices("\nfn ") {
+            let function = &text[start..][..text[start..].find("\n}\n").expect("a function ends")];
+            let name = function["\nfn ".len()..].split('(').next().unwrap();
+            let plain = PLAIN.contains(&shader) && OF_PLAIN.contains(&name);
+            functions.entry((name, plain)).or_default().push((shader, function));
         }
     }
-    assert!(repeated >= 8, "only {repeated} repetitions found");
+    let mut repeated = 0;
+    for ((name, _), texts) in &functions {
+        let (first, one) = texts[0];
+        let other = texts.iter().find(|(_, text)| *text != one);
+        if DIFFERENT.contains(name) {
+            assert!(other.is_some(), "{name} has one text");
+        } else if let Some((other, _)) = other {
+            panic!("{name} in {first} and in {other}");
+        } else {
+            repeated += texts.len() - 1;
+        }
+    }
+    assert!(repeated >= 40, "only {repeated} repetitions found");
 }

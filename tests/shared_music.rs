@@ -4,19 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tagwalk::dataset::{Dataset, Split};
 
+mod common;
+
 /// The folder; where it is absent, a line that says which test was skipped.
 fn music(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/music");
     if !folder.exists() {
-        // Not by println, which is kept back where a test passes.
-        let line = format!("skipped, for there is no ../shared/music: {name}\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        common::say(&format!("skipped, for there is no ../shared/music: {name}"));
         return None;
     }
     for part in ["audio", "bad", "playlists", "aotm.json", "songs.tsv", "splits.tsv", "tags.tsv", "tags_wide.tsv"] {

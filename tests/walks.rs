@@ -19,7 +19,9 @@ fn golden() -> Vec<Value> {
     for path in [root.join("tests/golden/paper.json"), root.join("../shared/golden/paper.json")] {
         match std::fs::read(&path) {
             Ok(bytes) => all.push(serde_json::from_slice(&bytes).unwrap()),
-            Err(_) if !all.is_empty() => println!("skipped: no ../shared/golden/paper.json"),
+            Err(_) if !all.is_empty() => {
+                common::say("skipped, for there is no ../shared/golden: its paper.json, which tests/golden has too")
+            }
             Err(error) => panic!("{}: {error}", path.display()),
         }
     }

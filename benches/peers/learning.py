@@ -146,6 +146,9 @@ def compare_stretches(batches, run, ours, total):
         exact, single = (total(train(batches, range(begin, end), dtype, state=state)[1]) for dtype in (torch.float64, torch.float32))
         errors["tagwalk"].append(np.abs(ours[begin:end] - exact) / exact)
         errors["pytorch_f32"].append(np.abs(single - exact) / exact)
+    if not all(np.isfinite(e).all() for all in errors.values() for e in all):
+        print("a loss is not finite", file=sys.stderr)
+        return False
     length = max(len(error) for error in errors["tagwalk"])
     # The largest error of the n-th loss after a checkpoint.
     table = {name: [float(max(e[n] for e in all if n < len(e))) for n in range(length)] for name, all in errors.items()}
@@ -171,6 +174,9 @@ def compare_whole(batches, ours, total):
     parted = {name: int(np.argmax(e > 1e-5)) + 1 if (e > 1e-5).any() else None for name, e in error.items()}
     print(json.dumps({"reference": f"PyTorch {torch.__version__} float64", "largest_relative_error": table,
                       "first_step_off_by_1e-5": parted, "loss": [float(v) for v in exact[[0, steps // 2, steps - 1]]]}))
+    if not all(np.isfinite(e).all() for e in error.values()):
+        print("a loss is not finite", file=sys.stderr)
+        return False
     # Before any rounding can have turned a choice: arithmetic. Later: no further off than float32 itself.
     worst = 0.0
     for row in table:

@@ -26,7 +26,8 @@ rm -rf "$out/losses" "$out/losses-batches"
 "$tagwalk" train "$data" --out "$out/losses" $flags --rate 0.01 --steps 200 --seed 0 --device cpu --quiet \
     --checkpoint-steps 5 --keep
 "$tagwalk" batches "$data" --out "$out/losses-batches" $flags --rate 0.01 --steps 200 --seed 0
-"$python" "$here/learning.py" losses "$out/losses-batches" "$data" "$out/losses" | tee "$out/losses.json"
+"$python" "$here/learning.py" losses "$out/losses-batches" "$data" "$out/losses" >"$out/losses.json" || { cat "$out/losses.json"; exit 1; }
+cat "$out/losses.json"
 
 table=$out/runs.tsv
 : >"$table"
@@ -40,4 +41,5 @@ for seed in $seeds; do
     "$python" "$here/learning.py" train "$batches" "$data" "$batches/pytorch.npy"
     printf '%s\t%s\t%s\t%s\n' "$seed" "$batches/pytorch.npy" "$run/probabilities-test.npy" "$batches/truth.npy" >>"$table"
 done
-"$python" "$here/learning.py" compare "$table" | tee "$out/seeds.jsonl"
+"$python" "$here/learning.py" compare "$table" >"$out/seeds.jsonl" || { cat "$out/seeds.jsonl"; exit 1; }
+cat "$out/seeds.jsonl"

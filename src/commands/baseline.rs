@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::flags::ViewFlags;
 use super::{Outcome, print};
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ pub struct Args {
     /// Decides whose tags are removed
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    #[command(flatten)]
+    pub view: ViewFlags,
     /// Search range r of the walks, 0 to 1
     #[arg(long, default_value_t = 0.4)]
     pub range: f64,
@@ -60,7 +63,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     if args.neighbours == 0 {
         return Err(Error::usage("--neighbours", "must be at least 1"));
     }
-    let dataset = super::dataset(&args.dataset)?;
+    let dataset = super::dataset(&args.dataset)?.seen(args.view.view(args.seed)?)?;
     let truth = Reference::of(&dataset)?;
     interrupt::listen("stopping")?;
     let mut statistics = Statistics::new(&dataset, &floor::heard(&dataset), &interrupt::check)?;
@@ -95,14 +98,7 @@ pub fn run(args: Args) -> Result<Outcome> {
 
 fn compared(args: &Args, dataset: &Dataset, truth: &Reference, statistics: &Statistics) -> Result<Comparison> {
     let tags = dataset.vocabulary().len();
-    let known = |song: usize| truth.bits(song).iter().any(|&byte| byte != 0);
-    let tested: Vec<usize> = match truth {
-        Reference::Own(_) => songs::of_split(dataset, Split::Test)?.songs,
-        Reference::World(_) => dataset.heard(Split::Test).filter(|&song| known(song)).collect(),
-    };
-    if tested.is_empty() {
-        return Err(Error::input(dataset.folder(), "no test song has audio and a tag").help("`tagwalk info` shows the splits."));
-    }
+    let tested = songs::of_split(dataset, Split::Test)?.songs;
     let how = linear::Options { c: args.c, balanced: args.balanced };
     let none = Options { mode: Mode::None, remove: args.remove, ..Options::default() };
     let lent = Options { mode: Mode::Expected, exclude_self: true, range: args.range, ..none.clone() };
@@ -117,7 +113,7 @@ fn compared(args: &Args, dataset: &Dataset, truth: &Reference, statistics: &Stat
     let along = Labels::along(dataset, Contexts::borrowed(near.lists(), near.memberships()), &lent, args.seed)?;
     let fit = |options: &Options| Floor::fit(dataset, statistics, options, args.seed, 1.0, &how);
     let all = {
-        let (songs, inputs) = floor::rows(statistics, |s| dataset.split(s) == Split::Train && known(s));
+        let (songs, inputs) = floor::rows(statistics, |s| dataset.split(s) == Split::Train && truth.is_tagged(s));
         let models = linear::fit_all(&inputs, WIDTH, &as_labels(&truth.table(&songs, tags)), &vec![1.0; songs.len()], tags, &how);
         Floor { models, songs: songs.len() }
     };

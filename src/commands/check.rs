@@ -77,7 +77,10 @@ pub fn run(args: Args) -> Result<Outcome> {
             };
             let families = families.into_iter();
             let of = |family| Choice { loss_scale: choice.loss_scale, ..Choice::gpu(family).in_precision(precision) };
-            let families: Vec<Choice> = families.map(of).collect();
+            // F(3,3) on all layers that it can take, not the wide ones alone.
+            let everywhere =
+                |choice: Choice| if choice.family == Family::Winograd { choice.with(winograd::SIZE, 3) } else { choice };
+            let families: Vec<Choice> = families.map(of).map(everywhere).collect();
             let tuned = Some(choice).filter(|c| !families.contains(c));
             families.into_iter().chain(tuned).collect()
         }
@@ -89,6 +92,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut outcome = Outcome::Done;
     for choice in choices {
         let family = &match (choice.tiles.get(winograd::SIZE), winograd::paired(&choice)) {
+            (Some(3), _) if !choice.is_native() => format!("{} shaders", choice.family),
             (Some(3), true) => format!("{choice} F(3,3), pairs"),
             (Some(3), false) => format!("{choice} F(3,3)"),
             _ => choice.to_string(),

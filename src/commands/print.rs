@@ -4,23 +4,17 @@
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::format::json_lines;
 
-static CLOSED: AtomicBool = AtomicBool::new(false);
-
 /// A line of the result.
 pub fn line(text: impl Display) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => {
-            CLOSED.store(true, Ordering::Relaxed);
-            Ok(())
-        }
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
         Err(e) => Err(Error::io("standard output", "cannot write", e)),
         Ok(()) => Ok(()),
     }
@@ -29,11 +23,6 @@ pub fn line(text: impl Display) -> Result<()> {
 /// An object of the result as one line of JSON, beginning with its `schema`.
 pub fn json(object: &impl Serialize) -> Result<()> {
     line(json_lines::line(object))
-}
-
-/// Whether nobody reads the result any more: a long command may stop, with success.
-pub fn closed() -> bool {
-    CLOSED.load(Ordering::Relaxed)
 }
 
 /// What clap says of wrong flags, as every other error looks: no prefix of its own, the lines after the first indented.

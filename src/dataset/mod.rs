@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::format::npy::{Array, Bytes};
 pub use manifest::Manifest;
-pub use truth::Truth;
+pub use truth::{Reference, Truth};
 pub use verify::{Checked, verify};
 pub use view::{Sides, SplitBy, View};
 

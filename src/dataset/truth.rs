@@ -6,6 +6,8 @@
 //! | `truth/tags.npy` u8 `[songs, ceil(tags / 8)]` | as the dataset's own `tags.npy` |
 //! | `truth/categories.tsv` | `tag` and `category` of every tag, for tables by category |
 //! | `truth/styles.npy` f64 `[songs, traits]` | where each song lies in the space that playlists wander through |
+//!
+//! [`Reference`] is what songs are measured against: the truth where it is known, else the dataset's tags.
 
 use std::path::Path;
 
@@ -24,10 +26,12 @@ const STYLES: &str = "styles.npy";
 pub const MEMBER: &str = "truth";
 const FILES: [&str; 3] = [CATEGORIES, STYLES, TAGS];
 
-/// Tags as they truly are.
+/// Tags as they truly are, of the vocabulary that the dataset is seen with.
 pub struct Truth {
     tags: Array<u8>,
     width: usize,
+    /// Place in the file of each tag that is seen, where not all are.
+    places: Option<Vec<usize>>,
 }
 
 impl Truth {
@@ -37,22 +41,59 @@ impl Truth {
             return Ok(None);
         }
         let path = dataset.folder().join(FOLDER).join(TAGS);
-        let (songs, width) = (dataset.songs(), dataset.vocabulary().len().div_ceil(8));
+        let all = &dataset.manifest().vocabulary;
+        let (songs, width) = (dataset.songs(), all.len().div_ceil(8));
         let tags = Array::<u8>::open(&path)?;
         if tags.shape() != [songs, width] {
             let what = format!("has shape {:?}, must be {:?}", tags.shape(), [songs, width]);
             return Err(Error::input(path, what).help("Make the dataset again: `tagwalk synth`."));
         }
-        Ok(Some(Truth { tags, width }))
-    }
-
-    /// A song's true tags: bit t % 8 of byte t / 8.
-    pub fn bits(&self, song: usize) -> &[u8] {
-        &self.tags[song * self.width..(song + 1) * self.width]
+        let seen = dataset.vocabulary();
+        let place = |tag: &String| all.iter().position(|other| other == tag);
+        let places = if seen.len() == all.len() { None } else { Some(seen.iter().filter_map(place).collect()) };
+        Ok(Some(Truth { tags, width, places }))
     }
 
     pub fn has_tag(&self, song: usize, tag: usize) -> bool {
-        self.bits(song)[tag / 8] >> (tag % 8) & 1 == 1
+        let tag = self.places.as_ref().map_or(tag, |places| places[tag]);
+        self.tags[song * self.width + tag / 8] >> (tag % 8) & 1 == 1
+    }
+
+    /// Whether any tag that is seen is true of the song.
+    pub fn is_tagged(&self, song: usize) -> bool {
+        match &self.places {
+            None => self.tags[song * self.width..(song + 1) * self.width].iter().any(|&byte| byte != 0),
+            Some(places) => (0..places.len()).any(|tag| self.has_tag(song, tag)),
+        }
+    }
+}
+
+/// Which tags count as true.
+pub enum Reference<'a> {
+    /// Those of a made-up world.
+    World(Truth),
+    /// The dataset's own, of which a run removes some.
+    Own(&'a Dataset),
+}
+
+impl<'a> Reference<'a> {
+    /// The truth beside a dataset, else the dataset's tags. Fails where the truth is damaged.
+    pub fn of(dataset: &'a Dataset) -> Result<Reference<'a>> {
+        Ok(Truth::open(dataset)?.map_or(Reference::Own(dataset), Reference::World))
+    }
+
+    pub fn has_tag(&self, song: usize, tag: usize) -> bool {
+        match self {
+            Reference::World(truth) => truth.has_tag(song, tag),
+            Reference::Own(dataset) => dataset.has_tag(song, tag),
+        }
+    }
+
+    pub fn is_tagged(&self, song: usize) -> bool {
+        match self {
+            Reference::World(truth) => truth.is_tagged(song),
+            Reference::Own(dataset) => dataset.is_tagged(song),
+        }
     }
 
     /// Truth `[song, tag]` of some songs, 0 or 1, for [`crate::evaluate`]'s tables.

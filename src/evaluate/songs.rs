@@ -1,9 +1,10 @@
-//! A split's songs: their scores by a network, their truth, and both as files for other programs.
+//! A split's songs: their scores by a network, their truth, and both as files for other programs. Where it is known what is
+//! true of a song (`tagwalk synth`), songs are measured against that, not against what annotators recorded.
 
 use std::path::{Path, PathBuf};
 
 use super::score::Scorer;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Reference, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::format::{atomic, csv, npy};
@@ -20,7 +21,8 @@ pub struct Chosen {
 
 /// The songs of a split that have audio and a tag. Fails where there is none.
 pub fn of_split(dataset: &Dataset, split: Split) -> Result<Chosen> {
-    let (songs, untagged): (Vec<usize>, Vec<usize>) = dataset.heard(split).partition(|&song| dataset.is_tagged(song));
+    let reference = Reference::of(dataset)?;
+    let (songs, untagged): (Vec<usize>, Vec<usize>) = dataset.heard(split).partition(|&song| reference.is_tagged(song));
     if songs.is_empty() {
         return Err(Error::input(dataset.folder(), format!("split {split:?} has no song with audio and a tag").to_lowercase())
             .help("`tagwalk info` shows the splits; prepare the dataset with --split or --split-fractions."));
@@ -39,10 +41,9 @@ pub fn popularity(dataset: &Dataset) -> Vec<f64> {
     counts
 }
 
-/// Truth `[song, tag]` of some songs.
-pub fn truth(dataset: &Dataset, songs: &[usize]) -> Vec<u8> {
-    let tags = dataset.vocabulary().len();
-    songs.iter().flat_map(|&song| (0..tags).map(move |tag| u8::from(dataset.has_tag(song, tag)))).collect()
+/// Truth `[song, tag]` of some songs. Fails where a made-up world's truth is damaged.
+pub fn truth(dataset: &Dataset, songs: &[usize]) -> Result<Vec<u8>> {
+    Ok(Reference::of(dataset)?.table(songs, dataset.vocabulary().len()))
 }
 
 /// Songs with their scores and truth, both `[song, tag]`.
@@ -68,7 +69,7 @@ impl Scored {
         let mut scorer = Scorer::new(program.as_mut(), network)?;
         scorer.load(weights)?;
         let scores = scorer.songs(songs.len(), |i| dataset.wave(songs[i]), progress)?;
-        Ok(Scored { songs: songs.to_vec(), scores, truth: truth(dataset, songs) })
+        Ok(Scored { songs: songs.to_vec(), scores, truth: truth(dataset, songs)? })
     }
 
     /// Writes `probabilities-NAME.npy` `[song, tag]` f32, `truth-NAME.npy` u8 and

@@ -1,6 +1,6 @@
 //! The arms of an experiment by name: what each does with tags and playlists, and the flags of
 //! `tagwalk train` that do it. Each removes the same tags for the same seed; they differ in what they
-//! make of the rest. Rows are those of `paper.md`, section 1.
+//! make of the rest. Rows are those of `docs/reproduction.md`.
 
 use std::path::Path;
 
@@ -8,10 +8,22 @@ use crate::network::family;
 use crate::playlists::options::{Context, File, Origin};
 use crate::playlists::{Lend, Mode, Options, RandomLenders, Reading, TagWeights, Untagged, UntaggedLenders};
 
+/// What learns an arm's labels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Learner {
+    #[default]
+    Network,
+    /// Logistic regression on log-mel statistics (`floor`).
+    Linear,
+    /// The mean tags of a song's group, which hears nothing ([`super::groups`]).
+    Group,
+}
+
 /// One way to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arm {
     pub name: String,
+    pub learner: Learner,
     /// One line for people.
     pub what: String,
     /// The paper's row that it belongs to; empty where it is a control of all.
@@ -27,16 +39,36 @@ impl Arm {
         [self.propagation.flags(), self.more.clone()].concat()
     }
 
-    /// The name as a folder's: letters and digits, and `-` between.
+    /// The name as a folder's or a flag's.
     pub fn slug(&self) -> String {
-        let words = self.name.split(|c: char| !c.is_alphanumeric() && c != '.').filter(|word| !word.is_empty());
-        words.collect::<Vec<_>>().join("-")
+        slug(&self.name)
+    }
+
+    /// Whether losses are summed over clips and tags, so that a step is as many times longer at the same rate.
+    pub fn sums(&self) -> bool {
+        self.more.windows(2).any(|flag| flag == ["--reduction", "sum"])
+    }
+
+    /// Whether it says something of its own only where training songs lack tags.
+    pub fn is_for_sparse_tags(&self) -> bool {
+        self.propagation.untagged != Untagged::default()
+    }
+
+    /// Whether it goes by the groups of a dataset.
+    pub fn needs_groups(&self) -> bool {
+        self.learner == Learner::Group || self.propagation.contexts.iter().any(|context| context.from == Origin::Group)
     }
 
     fn with(mut self, more: &[&str]) -> Arm {
         self.more = more.iter().map(|flag| flag.to_string()).collect();
         self
     }
+}
+
+/// A name in letters that need no quotes: small ones, digits and dots, and `-` between.
+pub fn slug(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_alphanumeric() && c != '.').filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
 }
 
 /// Arms that share the share of training songs whose tags are removed.
@@ -49,7 +81,7 @@ impl Maker {
     fn arm(&self, row: &'static str, name: &str, what: &str, change: impl FnOnce(&mut Options)) -> Arm {
         let mut propagation = Options { exclude_self: true, remove: self.remove, ..Options::default() };
         change(&mut propagation);
-        Arm { name: name.into(), what: what.into(), row, propagation, more: Vec::new() }
+        Arm { name: name.into(), learner: Learner::Network, what: what.into(), row, propagation, more: Vec::new() }
     }
 
     fn none(&self) -> Arm {
@@ -97,6 +129,48 @@ impl Maker {
     }
 }
 
+/// Borrowing along playlists, another song lending always: what is proposed where training songs lack tags.
+pub fn walk(remove: f64) -> Arm {
+    Maker { remove }.walk()
+}
+
+/// The walk as in the paper: what is proposed where all training songs have tags.
+pub fn as_printed(remove: f64) -> Arm {
+    Maker { remove }.as_printed()
+}
+
+/// Nothing removed.
+pub fn all_tags(remove: f64) -> Arm {
+    Maker { remove }.all_tags()
+}
+
+/// Losses summed.
+pub fn walk_sum(remove: f64) -> Arm {
+    Maker { remove }.walk_sum()
+}
+
+/// What needs no network, as `tagwalk baseline` calls it: linear models on log-mel statistics and groups' mean tags.
+pub fn floors(remove: f64) -> Vec<Arm> {
+    let make = Maker { remove };
+    let floor = |name: &str, what: &str, learner: Learner, arm: Arm| Arm {
+        name: name.into(),
+        what: what.into(),
+        learner,
+        row: "",
+        ..arm
+    };
+    vec![
+        floor("linear, tagged songs", "logistic regression on log-mel statistics: the floor", Learner::Linear, make.none()),
+        floor(
+            "linear, playlists --exclude-self",
+            "the same with tags borrowed along playlists",
+            Learner::Linear,
+            make.expected(),
+        ),
+        floor("group's mean tags", "what the name of a song's group alone tells; nothing is heard", Learner::Group, make.none()),
+    ]
+}
+
 /// The paper's two, where training songs have lost their tags: without and with borrowed ones.
 pub fn main(remove: f64) -> Vec<Arm> {
     let make = Maker { remove };
@@ -110,8 +184,8 @@ pub fn all(remove: f64) -> Vec<Arm> {
     main(remove).into_iter().chain(beside).collect()
 }
 
-/// What every report shows beside the paper's two, as far as the dataset alone gives it; the rate of
-/// `sum` is to be tuned on validation. [`audio_neighbours`] needs a file; a linear model is no run.
+/// What every report shows beside the paper's two, as far as the dataset alone gives it, and beside [`floors`]; the rate of
+/// `sum` is to be tuned on validation. [`audio_neighbours`] needs a file.
 pub fn fair(remove: f64) -> Vec<Arm> {
     let make = Maker { remove };
     let beside = [

@@ -4,41 +4,11 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::dataset::{Dataset, Truth};
+use crate::dataset::Dataset;
+pub use crate::dataset::Reference;
 use crate::error::{Error, Result};
 use crate::playlists::{Labels, Mode, Options, RandomLenders, TagWeights};
 use crate::random::{Purpose, generator};
-
-/// Which tags count as true.
-pub enum Reference<'a> {
-    /// Those of a made-up world.
-    World(Truth),
-    /// The dataset's own, of which a run removes some.
-    Own(&'a Dataset),
-}
-
-impl<'a> Reference<'a> {
-    /// The truth beside a dataset, else the dataset's tags. Fails where the truth is damaged.
-    pub fn of(dataset: &'a Dataset) -> Result<Reference<'a>> {
-        Ok(Truth::open(dataset)?.map_or(Reference::Own(dataset), Reference::World))
-    }
-
-    pub fn bits(&self, song: usize) -> &[u8] {
-        match self {
-            Reference::World(truth) => truth.bits(song),
-            Reference::Own(dataset) => dataset.tag_bits(song),
-        }
-    }
-
-    pub fn has_tag(&self, song: usize, tag: usize) -> bool {
-        self.bits(song)[tag / 8] >> (tag % 8) & 1 == 1
-    }
-
-    /// Truth `[song, tag]` of some songs, 0 or 1, for [`crate::evaluate`]'s tables.
-    pub fn table(&self, songs: &[usize], tags: usize) -> Vec<u8> {
-        songs.iter().flat_map(|&song| (0..tags).map(move |tag| u8::from(self.has_tag(song, tag)))).collect()
-    }
-}
 
 /// Sums over pairs of a song and a tag. A draw brings a pair with some probability; these sum up to the number of
 /// pairs that one draw for every song is expected to bring.

@@ -303,7 +303,7 @@ mod tests {
         let pairs = [("TRAADIN128F931D672", "6010476"), ("b", "8/9/1.clip.mp3"), ("c", "8/9/1.clip.mp3")];
         let pairs = pairs.map(|(key, value)| (key.into(), value.into())).to_vec();
         assert_eq!(parse(DICTIONARY).unwrap(), Pickle::Dictionary(pairs));
-        // As Python 2 wrote lists, formats.md 8b: numbers from 1.
+        // As Python 2 wrote lists: numbers from 1.
         let old = b"(lp1\nS'TRAADIN128F931D672'\np2\naS'it\\'s \\xc3\\xa9'\np3\na.";
         assert_eq!(parse(old).unwrap(), Pickle::List(texts(&["TRAADIN128F931D672", "it's é"])));
     }

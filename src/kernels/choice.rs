@@ -35,13 +35,13 @@ impl Precision {
 }
 
 /// A family and the values of its tile sizes (`SHADER.NAME`, names of the shader's top-level `const`
-/// lines; those not named keep their default). Which there are, and within which bounds: [`super::tiles`].
+/// lines; those not named have their default). Which there are, their bounds and defaults: [`super::tiles`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     pub family: Family,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tiles: BTreeMap<String, u32>,
-    /// Of a GPU's products ([`super::tiles::ROOMS`]), those that are computed in another family than the rest.
+    /// Of a GPU's products, by their names ([`super::Product::name`]), those that are computed in another family than the rest.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rooms: BTreeMap<String, Family>,
     #[serde(default, skip_serializing_if = "Precision::is_default")]
@@ -132,11 +132,6 @@ impl Choice {
 
     pub fn is_native(&self) -> bool {
         self.family.is_native()
-    }
-
-    /// A tile size by name, `default` where the choice does not set it.
-    pub fn tile(&self, name: &str, default: u32) -> u32 {
-        self.tiles.get(name).copied().unwrap_or(default)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::gpu::{Binding, Dispatch, Limits, Value, grid};
+use super::gpu::{Binding, Dispatch, Limits, Value, grid, word};
 use super::{Access, Operand};
 
 /// How a dispatch binds one operand.
@@ -51,7 +51,7 @@ pub fn binding(operands: &[Operand], operand: usize, units: usize, range: &Range
     let start = range.start as u64 * each;
     let offset = start / limits.alignment * limits.alignment;
     let length = range.end as u64 * each - offset;
-    (Binding { operand, offset, length, access: of.access }, ((start - offset) / 4) as u32)
+    (Binding { operand, offset, length, access: of.access }, word(((start - offset) / 4) as usize))
 }
 
 /// One shader over all clips: `groups` workgroups a clip in x and y (the constant GRID is x), clips in z.
@@ -107,7 +107,7 @@ impl Part<'_> {
             }
         };
         let bindings = binds.iter().map(bind).collect();
-        Dispatch { shader, entry: "main", constants, bindings, workgroups: [x, y, self.range.len() as u32] }
+        Dispatch { shader, entry: "main", constants, bindings, workgroups: [x, y, word(self.range.len())] }
     }
 }
 

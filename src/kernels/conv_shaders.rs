@@ -3,7 +3,7 @@
 
 use super::clip_ranges::Bind;
 use super::conv::{Conv, Source};
-use super::gpu::Value;
+use super::gpu::{Value, numbers};
 
 /// The constants of a shape. For the wave the taps of a patch stand where channels do: with one
 /// channel, samples side by side are what is summed over.
@@ -33,7 +33,7 @@ pub fn constants(conv: &Conv, source: &Source) -> Vec<(&'static str, Value)> {
     if let Source::FirstLayer { layer, .. } = source {
         all.extend([("FIRST_TAPS", layer.kernel), ("FIRST_STRIDE", layer.stride), ("FIRST_PAD", layer.padding[0])]);
     }
-    all.into_iter().map(|(name, value)| (name, Value::U32(value as u32))).collect()
+    numbers(&all).collect()
 }
 
 /// Taps and channels as the shaders see them.

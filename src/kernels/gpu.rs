@@ -66,7 +66,7 @@ pub fn shader_name(plain: &'static str, tiled: &'static str, family: Family) -> 
 /// x·y at least `groups`. The shader numbers them `group.x + group.y * GRID`, GRID being x, and
 /// leaves those past the end.
 pub fn grid(groups: usize, limits: &Limits) -> [u32; 3] {
-    let groups = u32::try_from(groups.max(1)).unwrap_or(u32::MAX);
+    let groups = word(groups.max(1));
     let rows = groups.div_ceil(limits.max_workgroups);
     [groups.div_ceil(rows), rows, 1]
 }
@@ -79,9 +79,20 @@ pub fn line(elements: usize, limits: &Limits) -> [u32; 3] {
     grid(elements.div_ceil(LINE), limits)
 }
 
-/// A size as a shader's constant. Indices in a shader are u32, and so are these.
+/// A size as the u32 of shaders and grids. What is larger becomes the largest there is, not some small number: dispatches
+/// are made before the device refuses tensors of such sizes by their names.
+pub fn word(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The same as a shader's constant.
 pub fn count(n: usize) -> Value {
-    Value::U32(u32::try_from(n).unwrap_or(u32::MAX))
+    Value::U32(word(n))
+}
+
+/// Sizes as constants.
+pub fn numbers(sizes: &[(&'static str, usize)]) -> impl Iterator<Item = (&'static str, Value)> {
+    sizes.iter().map(|&(name, size)| (name, count(size)))
 }
 
 /// A binding of a whole operand.

@@ -1,8 +1,20 @@
 //! The kernels of a step, a room each, and what they have in common: operands, the Rust that
 //! computes them, and the dispatches that compute them on a GPU, as plain data.
 //!
-//! To add a kernel: copy the smallest room, add one line here. To make one faster: touch one file,
-//! run `tagwalk check NAME`.
+//! To add a kernel: copy the smallest room (`sgd`) and add a line here; write its shader and add a line to
+//! [`shaders::TABLE`]; judge it in `measure/check`, a line of `ROOMS` there; call it in `plan/build`; and add its cases
+//! to `kernels()` in `tests/shaders.rs`. To make one faster: touch one file, run `tagwalk check NAME`.
+//!
+//! Beside the rooms:
+//!
+//! | file | idea |
+//! |---|---|
+//! | `choice`, `family`, `product` | what a run decides of its kernels, and which family a layer's product is computed in |
+//! | `conv`, `pooling`, `winograd/` | shapes of convolutions, pooling windows, and F(3,3), for both devices |
+//! | `cpu`, `reader`, `blocks`, `jobs`, `products/`, `bf16` | the CPU's: memory, what convolutions read, how work is cut, register tiles, 16 bits |
+//! | `gpu`, `clip_ranges`, `shaders`, `f16` | a GPU's: dispatches as data, ranges of clips, the shaders' texts, 16 bits |
+//! | `conv_shaders`, `tiles`, `prepared`, `cooperative` | the convolutions' shaders: constants, tile sizes, what is made beforehand, matrix units |
+//! | `reference/` | the judge |
 
 pub mod batch_norm_backward;
 pub mod batch_norm_forward;
@@ -26,6 +38,7 @@ pub mod loss;
 pub mod pack_weights;
 pub mod pooling;
 pub mod prepared;
+pub mod product;
 pub mod products;
 pub mod reader;
 pub mod reference;
@@ -40,6 +53,7 @@ use crate::tensor::DType;
 
 pub use choice::{Choice, Precision};
 pub use family::Family;
+pub use product::Product;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {

@@ -5,7 +5,7 @@
 use super::clip_ranges::{Bind, Part, ranges};
 use super::conv::{Conv, Source};
 use super::conv_shaders::{binds, constants};
-use super::gpu::{Dispatch, LINE, Limits, Value};
+use super::gpu::{Dispatch, LINE, Limits, Value, numbers};
 use super::tiles::Registers;
 use super::winograd::{OUTPUTS, PRODUCTS};
 use super::{Access, Operand};
@@ -13,12 +13,24 @@ use super::{Access, Operand};
 /// Bytes that a scratch tensor takes at most, where one clip takes less.
 const CHUNK: u64 = 64 << 20;
 
+/// Names of the scratch tensors: what a convolution reads, and its tiles; dz, and its tiles; products of tiles.
+pub const ACTIVATIONS: &str = "activations";
+pub const INPUT_TILES: &str = "input tiles";
+pub const GRADIENTS: &str = "gradients";
+pub const GRADIENT_TILES: &str = "gradient tiles";
+pub const PRODUCTS_OF_TILES: &str = "products";
+
 /// Rows that an invocation of `conv_input` makes.
 const INPUT_ROWS: usize = 8;
 /// Windows that an invocation of `conv_output_gradient` makes.
 const GRADIENT_WINDOWS: usize = 4;
 /// Tiles that an invocation of the transforms makes.
 const TILES: usize = 4;
+
+/// The place of a scratch tensor of a call that has it.
+pub fn place(operands: &[Operand], name: &str) -> usize {
+    operands.iter().position(|o| o.name == name).unwrap_or_else(|| panic!("no scratch tensor '{name}'"))
+}
 
 /// Ranges of clips that go through scratch together; `by_clip` are the other operands that are bound by clips.
 pub fn parts<'a>(
@@ -181,9 +193,4 @@ pub fn pooling(all: Vec<(&'static str, Value)>) -> Vec<(&'static str, Value)> {
 
 fn only(all: Vec<(&'static str, Value)>, names: &[&str]) -> Vec<(&'static str, Value)> {
     all.into_iter().filter(|(name, _)| names.contains(name)).collect()
-}
-
-/// Sizes as constants.
-pub fn numbers(sizes: &[(&'static str, usize)]) -> impl Iterator<Item = (&'static str, Value)> {
-    sizes.iter().map(|&(name, size)| (name, Value::U32(size as u32)))
 }

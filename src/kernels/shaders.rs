@@ -3,7 +3,8 @@
 //!
 //! How a shader file is written, so that this works and the file is valid as it stands:
 //!
-//! * No includes and no generated text. What two shaders share is a few lines, and is repeated.
+//! * No includes and no generated text. Functions that several shaders share (how a sample, a stored value, what lies
+//!   below or dz is read) stand in each of them, with one text; `tests/shaders.rs` says which names may differ.
 //! * Everything that a dispatch decides is a line `const NAME: u32 = 3u;` (or `f32`) that begins
 //!   in the first column; sizes derived from it are `const` expressions below it. A flag is a
 //!   u32, 0 or 1. `@workgroup_size(NAME)` may use them.

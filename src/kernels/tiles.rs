@@ -1,10 +1,10 @@
-//! Tile sizes of the shaders: which a choice may set, and within which bounds. The one place where a
-//! choice from outside, a run's `config.json` or the tuner's cache, is held to what the shaders can do,
+//! Tile sizes of the shaders: which a choice may set, within which bounds, and what they are where it does not. The one
+//! place where a choice from outside, a run's `config.json` or the tuner's cache, is held to what the shaders can do,
 //! on every adapter: WebGPU's limits are enough for all of it.
 
 use super::family::LARGEST_WINDOW;
-use super::gpu::{Limits, Value};
-use super::{Choice, DType, Family, cooperative, winograd};
+use super::gpu::{Limits, Value, count};
+use super::{Choice, DType, Family, Product, cooperative, winograd};
 use crate::error::{Error, Result};
 
 /// A top-level `const` line that a choice may set, as `SHADER.NAME`.
@@ -16,58 +16,57 @@ pub struct Tile {
     pub most: u32,
     /// What it is a multiple of.
     pub step: u32,
+    /// What it is where a choice does not set it, and in the shader as it stands.
+    pub default: u32,
 }
 
-const fn tile(shader: &'static str, name: &'static str, least: u32, most: u32) -> Tile {
-    Tile { shader, name, least, most, step: 1 }
+const fn tile(shader: &'static str, name: &'static str, [least, most]: [u32; 2], default: u32) -> Tile {
+    Tile { shader, name, least, most, step: 1, default }
 }
 
-const fn fours(shader: &'static str, name: &'static str, least: u32, most: u32) -> Tile {
-    Tile { shader, name, least, most, step: 4 }
+const fn fours(shader: &'static str, name: &'static str, [least, most]: [u32; 2], default: u32) -> Tile {
+    Tile { shader, name, least, most, step: 4, default }
 }
 
-/// Every tile size there is on a GPU.
+/// Every tile size there is on a GPU: bounds, default.
 pub const TILES: &[Tile] = &[
-    tile("conv_forward", "TILE", 1, 1024),
-    tile("conv_forward.registers", "ROWS", 1, 32),
-    tile("conv_forward.registers", "QUADS", 1, 8),
-    tile("conv_forward.registers", "REPEAT", 1, 16),
-    tile("conv_forward.registers", "THREADS", 8, 256),
-    tile("conv_forward.tiled", "ROWS", 1, 32),
-    tile("conv_forward.tiled", "QUADS", 1, 8),
-    tile("conv_forward.tiled", "LANES", 1, 64),
-    tile("conv_forward.tiled", "COLUMNS", 1, 64),
-    fours("conv_forward.tiled", "DEPTH", 4, 64),
-    tile("conv_input_gradient", "TILE", 1, 1024),
-    tile("conv_input_gradient.registers", "ROWS", 1, 32),
-    tile("conv_input_gradient.registers", "QUADS", 1, 8),
-    tile("conv_input_gradient.registers", "REPEAT", 1, 16),
-    tile("conv_input_gradient.registers", "THREADS", 8, 256),
-    tile("conv_input_gradient.tiled", "ROWS", 1, 32),
-    tile("conv_input_gradient.tiled", "QUADS", 1, 8),
-    tile("conv_input_gradient.tiled", "LANES", 1, 64),
-    tile("conv_input_gradient.tiled", "COLUMNS", 1, 64),
-    fours("conv_input_gradient.tiled", "DEPTH", 4, 64),
+    tile("conv_forward", "TILE", [1, 1024], 16),
+    tile("conv_forward.registers", "ROWS", [1, 32], 9),
+    tile("conv_forward.registers", "QUADS", [1, 8], 4),
+    tile("conv_forward.registers", "REPEAT", [1, 16], 4),
+    tile("conv_forward.registers", "THREADS", [8, 256], 32),
+    tile("conv_forward.tiled", "ROWS", [1, 32], 8),
+    tile("conv_forward.tiled", "QUADS", [1, 8], 2),
+    tile("conv_forward.tiled", "LANES", [1, 64], 8),
+    tile("conv_forward.tiled", "COLUMNS", [1, 64], 8),
+    fours("conv_forward.tiled", "DEPTH", [4, 64], 16),
+    tile("conv_input_gradient", "TILE", [1, 1024], 32),
+    tile("conv_input_gradient.registers", "ROWS", [1, 32], 9),
+    tile("conv_input_gradient.registers", "QUADS", [1, 8], 4),
+    tile("conv_input_gradient.registers", "REPEAT", [1, 16], 4),
+    tile("conv_input_gradient.registers", "THREADS", [8, 256], 32),
+    tile("conv_input_gradient.tiled", "ROWS", [1, 32], 8),
+    tile("conv_input_gradient.tiled", "QUADS", [1, 8], 2),
+    tile("conv_input_gradient.tiled", "LANES", [1, 64], 8),
+    tile("conv_input_gradient.tiled", "COLUMNS", [1, 64], 8),
+    fours("conv_input_gradient.tiled", "DEPTH", [4, 64], 16),
     // Shorter segments would make the parts of the gradient larger than what they are made from;
     // longer ones lose more of an f32 sum than its order does.
-    tile("conv_weight_gradient", "SEGMENT", 64, 2048),
-    tile("conv_weight_gradient.registers", "SEGMENT", 64, 2048),
-    tile("conv_weight_gradient.registers", "ROWS", 1, 16),
-    tile("conv_weight_gradient.registers", "QUADS", 1, 8),
-    tile("conv_weight_gradient.registers", "THREADS", 8, 256),
-    tile("conv_weight_gradient.tiled", "SEGMENT", 64, 2048),
-    tile("conv_weight_gradient.tiled", "ROW_QUADS", 1, 8),
-    tile("conv_weight_gradient.tiled", "QUADS", 1, 8),
-    tile("conv_weight_gradient.tiled", "LANES", 1, 64),
-    tile("conv_weight_gradient.tiled", "COLUMNS", 1, 64),
-    tile("conv_weight_gradient.tiled", "DEPTH", 1, 64),
+    tile("conv_weight_gradient", "SEGMENT", [64, 2048], 2048),
+    tile("conv_weight_gradient.registers", "SEGMENT", [64, 2048], 2048),
+    tile("conv_weight_gradient.registers", "ROWS", [1, 16], 3),
+    tile("conv_weight_gradient.registers", "QUADS", [1, 8], 4),
+    tile("conv_weight_gradient.registers", "THREADS", [8, 256], 32),
+    tile("conv_weight_gradient.tiled", "SEGMENT", [64, 2048], 2048),
+    tile("conv_weight_gradient.tiled", "ROW_QUADS", [1, 8], 2),
+    tile("conv_weight_gradient.tiled", "QUADS", [1, 8], 2),
+    tile("conv_weight_gradient.tiled", "LANES", [1, 64], 8),
+    tile("conv_weight_gradient.tiled", "COLUMNS", [1, 64], 8),
+    tile("conv_weight_gradient.tiled", "DEPTH", [1, 64], 16),
 ];
 
 /// What a choice may set for the CPU: outputs of a convolution's tile, and whether products are of pairs of bf16.
 const NATIVE: &[(&str, [u32; 2])] = &[(winograd::SIZE, [1, 3]), (winograd::PAIRS, [0, 1])];
-
-/// The rooms' products that may have a family of their own.
-pub const ROOMS: [&str; 3] = ["conv_forward", "conv_weight_gradient", "conv_input_gradient"];
 
 /// Fours of sums that a thread may hold: more would not stay in registers anywhere, and text that is
 /// unrolled over them takes drivers seconds.
@@ -93,10 +92,12 @@ pub struct Registers {
 }
 
 impl Registers {
-    pub fn of(choice: &Choice, shader: &str) -> Registers {
-        let tile = |name, default| choice.tile(&format!("{shader}.{name}"), default) as usize;
-        let rows = if shader.starts_with("conv_weight_gradient") { 3 } else { 9 };
-        Registers { rows: tile("ROWS", rows), quads: tile("QUADS", 4), repeat: tile("REPEAT", 4), threads: tile("THREADS", 32) }
+    pub fn of(choice: &Choice, product: Product) -> Registers {
+        let shader = product.shader(Family::Registers);
+        let tile = |name| choice.tile(shader, name) as usize;
+        // Threads of the weights' gradient own one tile each.
+        let repeat = if product == Product::WeightGradient { 1 } else { tile("REPEAT") };
+        Registers { rows: tile("ROWS"), quads: tile("QUADS"), repeat, threads: tile("THREADS") }
     }
 
     /// Cut to a product of `positions`, in multiples of `pool`, and `channels`.
@@ -109,13 +110,8 @@ impl Registers {
 
     /// As the shaders have them.
     pub fn constants(&self) -> [(&'static str, Value); 4] {
-        let value = |size| Value::U32(size as u32);
-        [
-            ("ROWS", value(self.rows)),
-            ("QUADS", value(self.quads)),
-            ("REPEAT", value(self.repeat)),
-            ("THREADS", value(self.threads)),
-        ]
+        [("ROWS", self.rows), ("QUADS", self.quads), ("REPEAT", self.repeat), ("THREADS", self.threads)]
+            .map(|(name, size)| (name, count(size)))
     }
 
     /// Threads along `channels`.
@@ -133,11 +129,11 @@ impl Registers {
 /// never larger.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Positions a thread.
+    /// Positions a thread; of the weights' gradient rows (tap, channel), in fours.
     pub rows: usize,
     /// Fours of channels a thread.
     pub quads: usize,
-    /// Threads along positions.
+    /// Threads along these.
     pub lanes: usize,
     /// Threads along channels.
     pub columns: usize,
@@ -146,16 +142,11 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Of `conv_forward.tiled` or `conv_input_gradient.tiled`.
-    pub fn of(choice: &Choice, shader: &str) -> Sizes {
-        let tile = |name, default| choice.tile(&format!("{shader}.{name}"), default) as usize;
-        Sizes {
-            rows: tile("ROWS", 8),
-            quads: tile("QUADS", 2),
-            lanes: tile("LANES", 8),
-            columns: tile("COLUMNS", 8),
-            depth: tile("DEPTH", 16),
-        }
+    pub fn of(choice: &Choice, product: Product) -> Sizes {
+        let shader = product.shader(Family::Tiled);
+        let tile = |name| choice.tile(shader, name) as usize;
+        let rows = if product == Product::WeightGradient { 4 * tile("ROW_QUADS") } else { tile("ROWS") };
+        Sizes { rows, quads: tile("QUADS"), lanes: tile("LANES"), columns: tile("COLUMNS"), depth: tile("DEPTH") }
     }
 
     /// Whether `held` rows of input, one tap's weights, and `kept` values a channel and lane fit a
@@ -174,7 +165,7 @@ impl Choice {
             self.check_tile(name, value).map_err(|what| wrong(format!("tiles: {name} is {value}, {what}")))?;
         }
         for (room, family) in &self.rooms {
-            if !ROOMS.contains(&room.as_str()) || self.is_native() || family.is_native() {
+            if Product::ALL.iter().all(|product| product.name() != room) || self.is_native() || family.is_native() {
                 return Err(wrong(format!("rooms: {room} cannot be {family} where the rest is {}", self.family)));
             }
         }
@@ -198,27 +189,33 @@ impl Choice {
         if self.is_native() {
             return Ok(());
         }
-        let forward = Sizes::of(self, "conv_forward.tiled");
-        fits(
-            "conv_forward.tiled",
-            &forward,
-            forward.rows * forward.quads,
-            (forward.rows * forward.lanes).max(LARGEST_WINDOW),
-            2,
-        )?;
-        let input = Sizes::of(self, "conv_input_gradient.tiled");
-        fits("conv_input_gradient.tiled", &input, input.rows * input.quads, input.rows * input.lanes, 1)?;
-        for room in ROOMS {
-            let sizes = Registers::of(self, &format!("{room}.registers"));
+        for product in Product::ALL {
+            let tiled = Sizes::of(self, product);
+            // Input rows that a workgroup holds (of the weights' gradient rows of the product), and what it keeps.
+            let rows = tiled.rows * tiled.lanes;
+            let (held, kept) = match product {
+                Product::Forward => (rows.max(LARGEST_WINDOW), 2),
+                Product::WeightGradient => (rows, 0),
+                Product::InputGradient => (rows, 1),
+            };
+            fits(product.shader(Family::Tiled), &tiled, held, kept)?;
+            let registers = Registers::of(self, product);
             // A thread of the weights' gradient owns fours of rows.
-            let sums = sizes.rows * sizes.quads * if room == "conv_weight_gradient" { 4 } else { 1 };
+            let sums = registers.rows * registers.quads * if product == Product::WeightGradient { 4 } else { 1 };
             if sums > MORE_SUMS {
-                return Err(wrong(format!("tiles: {room}.registers has {sums} fours of sums a thread, more than {MORE_SUMS}")));
+                let shader = product.shader(Family::Registers);
+                return Err(wrong(format!("tiles: {shader} has {sums} fours of sums a thread, more than {MORE_SUMS}")));
             }
         }
-        // What the others hold of positions, it holds of rows (tap, channel).
-        let (weights, row_quads) = weight_sizes(self);
-        fits("conv_weight_gradient.tiled", &weights, 4 * row_quads * weights.quads, 4 * row_quads * weights.lanes, 0)
+        Ok(())
+    }
+
+    /// A tile size: the choice's, or its default. Panics on one that is not in [`TILES`].
+    pub fn tile(&self, shader: &str, name: &str) -> u32 {
+        let Some(tile) = TILES.iter().find(|t| (t.shader, t.name) == (shader, name)) else {
+            panic!("{shader}.{name} is no tile size");
+        };
+        self.tiles.get(&format!("{shader}.{name}")).copied().unwrap_or(tile.default)
     }
 
     fn check_tile(&self, name: &str, value: u32) -> std::result::Result<(), String> {
@@ -236,15 +233,9 @@ impl Choice {
     }
 }
 
-/// Sizes of `conv_weight_gradient.tiled`, whose threads own fours of rows: `rows` is 0, and the fours
-/// come beside.
-pub fn weight_sizes(choice: &Choice) -> (Sizes, usize) {
-    let sizes = Sizes::of(choice, "conv_weight_gradient.tiled");
-    (Sizes { rows: 0, ..sizes }, choice.tile("conv_weight_gradient.tiled.ROW_QUADS", 2) as usize)
-}
-
 /// Threads, sums a thread, and workgroup memory of one shader.
-fn fits(shader: &str, sizes: &Sizes, sums: usize, held: usize, kept: usize) -> Result<()> {
+fn fits(shader: &str, sizes: &Sizes, held: usize, kept: usize) -> Result<()> {
+    let sums = sizes.rows * sizes.quads;
     let threads = sizes.lanes * sizes.columns;
     if threads > Limits::WEBGPU.invocations as usize {
         return Err(wrong(format!(
@@ -266,7 +257,7 @@ fn fits(shader: &str, sizes: &Sizes, sums: usize, held: usize, kept: usize) -> R
 
 /// An error of the field that configurations call `settings.choice`.
 fn wrong(what: String) -> Error {
-    Error::input("settings.choice", what).help("`tagwalk tune` finds sizes that fit; without any, the shaders' own are taken.")
+    Error::input("settings.choice", what).help("`tagwalk tune` finds sizes that fit; without any, the defaults are taken.")
 }
 
 #[cfg(test)]
@@ -274,12 +265,29 @@ mod tests {
     use super::super::shaders;
     use super::*;
 
+    /// What a shader says where nothing is replaced is what runs where nothing is chosen.
     #[test]
-    fn every_tile_is_a_line_of_its_shader() {
+    fn every_tile_is_a_line_of_its_shader_with_the_default() {
         for tile in TILES {
-            let value = super::super::gpu::Value::U32(tile.most);
-            shaders::text(tile.shader, &[(tile.name, value)]).unwrap_or_else(|e| panic!("{}.{}: {e}", tile.shader, tile.name));
+            let name = format!("{}.{}", tile.shader, tile.name);
+            assert!(Choice::gpu(Family::Tiled).check_tile(&name, tile.default).is_ok(), "{name}");
+            let text = shaders::text(tile.shader, &[]).unwrap();
+            let line = format!("const {}: u32 = {}u;", tile.name, tile.default);
+            assert!(text.lines().any(|l| l.starts_with(&line)), "{name}: no line {line}");
         }
+    }
+
+    #[test]
+    fn a_tile_is_what_the_choice_says_or_its_default() {
+        let choice = Choice::gpu(Family::Tiled).with("conv_forward.tiled.LANES", 4);
+        let all = ["LANES", "ROWS"].map(|name| choice.tile("conv_forward.tiled", name));
+        assert_eq!((all, choice.tile("conv_input_gradient.tiled", "LANES")), ([4, 8], 8));
+    }
+
+    #[test]
+    #[should_panic(expected = "conv_forward.tiled.LANE is no tile size")]
+    fn a_misspelt_tile_is_no_default() {
+        Choice::gpu(Family::Tiled).tile("conv_forward.tiled", "LANE");
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub fn all() -> Vec<Golden> {
     if shared.is_dir() {
         folders.push(shared);
     } else {
-        println!("skipped: ../shared/golden is not there");
+        super::say("skipped, for there is no ../shared/golden: its problems, which are those of tests/golden too");
     }
     folders.extend(std::env::var_os("TAGWALK_GOLDEN").map(PathBuf::from));
 

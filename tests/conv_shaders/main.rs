@@ -1,14 +1,13 @@
 //! The convolution's shaders, every family whose shape decides, on a Vulkan adapter (software Vulkan will do) with all
 //! run-time checks on, against plain loops in f64, in the shapes that `check` has not: far paddings, many
-//! taps, large windows, ties, optional outputs, ranges of clips. Relative errors are L2.
+//! taps, large windows, ties, optional outputs. Relative errors are L2.
 
 mod plain;
 mod problem;
 
 use problem::{Case, Problem, Reads, cases, gpu, upstream};
-use tagwalk::device::gpu::Gpu;
+use tagwalk::kernels::Family;
 use tagwalk::kernels::conv::Source;
-use tagwalk::kernels::{Access, Family, Kernel};
 
 /// What the kernels are held to.
 const BOUND: f64 = 1e-5;
@@ -196,46 +195,4 @@ fn tiled_backward_is_right() {
 #[test]
 fn register_backward_is_right() {
     backward_is_right(Family::Registers);
-}
-
-/// Every operand but scratch, which a range of clips after the other goes through, to the bit (read as f32, samples may
-/// be NaN).
-fn same(case: &Case, kernel: &dyn Kernel, one: &[Vec<f32>], other: &[Vec<f32>]) {
-    for ((a, b), operand) in one.iter().zip(other).zip(kernel.operands()) {
-        let same = operand.access == Access::Scratch || a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
-        assert!(same, "{case:?}, {}: {}", kernel.name(), operand.name);
-    }
-}
-
-/// With bindings of 8 KiB most cases need several ranges of clips, some beginning off alignment: not a
-/// bit changes. Where a clip alone takes more, the dispatch is refused and the case is left out.
-#[test]
-fn ranges_of_clips_change_no_bit() {
-    const SMALL: u64 = 8 << 10;
-    let (whole, ranges) = (gpu(None), gpu(Some(SMALL)));
-    let mut split = 0;
-    for case in cases() {
-        let case = Case { clips: 2 * case.clips + 9, ..case };
-        let problem = Problem::new(&case);
-        let (z, _, p, dy, coefficients) = upstream(&problem);
-        for family in [Family::Plain, Family::Tiled, Family::Registers] {
-            let forward = problem.forward(family, true, true);
-            let backward = problem.backward(family);
-            let fits = |kernel: &dyn Kernel| {
-                let dispatches = kernel.dispatches(&ranges.limits());
-                dispatches.iter().all(|d| d.bindings.iter().all(|b| b.length <= SMALL)).then_some(dispatches.len())
-            };
-            if let Some(dispatches) = fits(&forward) {
-                let run = |gpu: &Gpu| problem.run(gpu, &forward, &[("weights", &problem.weights)]);
-                same(&case, &forward, &run(&whole), &run(&ranges));
-                split += usize::from(dispatches > 1);
-            }
-            if let Some(dispatches) = fits(&backward) {
-                let run = |gpu: &Gpu| problem.run_backward(gpu, &backward, &z, &p, &dy, &coefficients);
-                same(&case, &backward, &run(&whole), &run(&ranges));
-                split += usize::from(dispatches > 3);
-            }
-        }
-    }
-    assert!(split >= 20, "only {split} of the calls were split");
 }

@@ -127,11 +127,13 @@ impl PropagationFlags {
     }
 }
 
-/// Reads a file of contexts once, says what was not found, and keeps where it lies and its checksum.
+/// Reads a file of contexts once, says where something was not found, and keeps where it lies and its checksum.
 fn take(dataset: &Dataset, file: &mut File) -> Result<()> {
     let (lists, [places, missing]) = contexts::read(dataset, file)?;
     let path = file.path.display();
-    print::note(format_args!("{path}: {} lists; {missing} of {places} places are no song of the dataset", lists.lists.len()));
+    if missing > 0 {
+        print::note(format_args!("{path}: {} lists; {missing} of {places} places are no song of the dataset", lists.lists.len()));
+    }
     file.sha256 = Some(lists.sha256());
     file.path = std::path::absolute(&file.path).map_err(|e| Error::io(&file.path, "cannot find", e))?;
     Ok(())

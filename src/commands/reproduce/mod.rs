@@ -1,39 +1,27 @@
 //! `tagwalk reproduce`: the paper's experiment on any dataset, as a grid of independent runs; its figures and
 //! tables on one page.
 
+mod foretell;
+mod plan;
 mod report;
 mod show;
 mod source;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use clap::Parser;
-
-use super::flags::{DeviceFlags, SplitBy as SplitName, TrainFlags};
-use super::train::duration;
+use super::flags::{DeviceFlags, SplitBy as SplitName};
 use super::{Outcome, print};
-use crate::batch::segments;
-use crate::dataset::{Dataset, Sides, Split, View};
-use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::experiment::grid::crew::{self, Crew};
-use crate::experiment::grid::spec::{About, SplitBy};
+use crate::experiment::grid::crew::{self, Crew, News};
+use crate::experiment::grid::spec::About;
 use crate::experiment::grid::store::Found;
 use crate::experiment::grid::work::{Ended, Shop, work};
-use crate::experiment::grid::{Job, Spec, Store, job};
+use crate::experiment::grid::{Job, Store, job};
 use crate::experiment::report::results::Measure;
-use crate::experiment::{Arm, arms};
-use crate::kernels::Choice;
-use crate::network::family;
 use crate::run::interrupt;
 use show::Show;
 use source::Source;
 
-/// Steps of a quick run: 16,000 clips, where the small network's test figures stop rising fast (`demo.md`).
-const QUICK_STEPS: u64 = 696;
-/// Epochs of a full run.
-const FULL_EPOCHS: u64 = 10;
 /// The range of arms that are not scanned: the paper's best for 50 tags.
 const RANGE: f64 = 0.4;
 
@@ -53,7 +41,7 @@ pub struct Args {
     /// The grid's folder: rows, runs, report
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
-    /// The small network and few seeds and ranges: minutes on a collection of some hundred songs [the default]
+    /// The small network at half its width, few seeds and ranges: minutes on a collection of some hundred songs [the default]
     #[arg(long, conflicts_with = "full")]
     pub quick: bool,
     /// The released network, ten seeds, all ranges
@@ -92,6 +80,12 @@ pub struct Args {
     /// [default: walk-exclude-self where songs lack tags, else walk]
     #[arg(long, value_name = "ARM,...", value_delimiter = ',')]
     pub scan: Vec<String>,
+    /// Arms whose rate is also chosen on validation, at --range [default: walk-exclude-self and walk-sum, means and sums of the same]
+    #[arg(long, value_name = "ARM,...", value_delimiter = ',')]
+    pub tune: Vec<String>,
+    /// The rates it is chosen among, as multiples of --rate; one alone: none is chosen [default: 1,2; with --full 0.5,1,2]
+    #[arg(long, value_name = "M,...", value_delimiter = ',')]
+    pub rates: Vec<f64>,
     /// Search ranges [default: 0,0.2,0.4,0.6,0.8; with --full 0 to 1 by 0.1]
     #[arg(long, value_name = "R,...", value_delimiter = ',')]
     pub ranges: Vec<f64>,
@@ -101,13 +95,14 @@ pub struct Args {
     /// Vocabularies: so many of the most frequent tags, or `all` [default: 50 and all]
     #[arg(long, value_name = "N|all,...", value_delimiter = ',')]
     pub top: Vec<Top>,
-    /// How a seed draws the split [default: whole groups where the dataset has them, else songs; for `msd` prepared]
+    /// How a seed draws the split [default: whole groups where the dataset has them, else songs; prepared for `msd` and for a
+    /// world whose test songs alone are annotated in full]
     #[arg(long, value_enum)]
     pub split_by: Option<SplitName>,
     /// Share of the tagged training songs that lose all tags [default: 0; for the demo 0.8]
     #[arg(long, value_name = "SHARE")]
     pub remove: Option<f64>,
-    /// The family member [default: 3^5-81, with --full 3^9]
+    /// The family member [default: 3^5-81/2, with --full 3^9]
     #[arg(long, value_name = "NAME")]
     pub network: Option<String>,
     /// Steps of every run [default: 696, with --full ten epochs]
@@ -132,7 +127,7 @@ pub struct Args {
     /// Resamples for intervals by songs, groups and tags; 0: none
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub bootstrap: usize,
-    /// Categories of tags, a table `tag<TAB>category` [default: categories.tsv beside the demo's music, else the paper's]
+    /// Categories of tags, a table `tag<TAB>category` [default: categories.tsv beside the demo's music, a world's own, else the paper's]
     #[arg(long, value_name = "FILE")]
     pub categories: Option<PathBuf>,
 
@@ -175,9 +170,9 @@ pub fn run(args: Args) -> Result<Outcome> {
         return Err(Error::input(source.dataset.folder(), "has no tags, or no test songs with tags: nothing can be measured")
             .help("`tagwalk info` shows what is in it; `tagwalk prepare` draws a split with --split-fractions."));
     }
-    let spec = spec(&args, &source, &about)?;
-    let jobs = jobs(&args, &spec, source.dataset.folder())?;
-    let store = Store::create(&args.out)?;
+    let spec = plan::spec(&args, &source, &about)?;
+    let jobs = plan::jobs(&args, &spec, source.dataset.folder())?;
+    let store = if args.dry_run { Store::at(&args.out) } else { Store::create(&args.out)? };
     let numbered = || jobs.iter().cloned().enumerate().map(|(i, job)| (i + 1, job));
     let kept = store.collected().0;
     let pending: Vec<(usize, Job)> = numbered()
@@ -202,11 +197,12 @@ pub fn run(args: Args) -> Result<Outcome> {
         choice,
         threads: args.device.threads,
         keep: args.keep_runs,
+        heard: Default::default(),
     };
     if let Some(number) = args.only {
         return only(&shop, &jobs, number);
     }
-    let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| job.tags()) else {
+    let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| (job.steps(), job.tags())) else {
         print::note(format_args!("all {} runs are done", jobs.len()));
         return report::write(&args, &source, &spec, &jobs, &store).map(|()| Outcome::Done);
     };
@@ -221,10 +217,10 @@ pub fn run(args: Args) -> Result<Outcome> {
         crew = Crew { at_once, threads: (cores / at_once).max(1) };
     }
     shop.threads = crew.threads;
-    foretell(&spec, &jobs, &pending, &source.dataset, crew, each, &shop, hardest)?;
+    foretell::foretell(&spec, &jobs, &pending, &source.dataset, crew, each, &shop, hardest)?;
     if args.dry_run {
         for arm in &spec.arms {
-            print::line(format_args!("  {}: {}", slug(&arm.name), arm.what))?;
+            print::line(format_args!("  {}: {}", arm.slug(), arm.what))?;
         }
         return Ok(Outcome::Done);
     }
@@ -252,7 +248,6 @@ fn only(shop: &Shop, jobs: &[Job], number: usize) -> Result<Outcome> {
     };
     let numbered = [(number, job.clone())];
     let show = Show::new(&numbered, jobs.len());
-    use crate::experiment::grid::crew::News;
     show.tell(News::Began { job: number });
     let how = work(shop, job, &|text| show.tell(News::Note(text)), &mut |event| show.tell(News::Step { job: number, event }));
     show.tell(News::Ended { job: number, how: &how });
@@ -262,171 +257,6 @@ fn only(shop: &Shop, jobs: &[Job], number: usize) -> Result<Outcome> {
         // So that whoever started it does not take it for finished.
         Ended::Elsewhere => Ok(Outcome::SomeFailed),
     }
-}
-
-/// Says how many runs there are, how long they will take by steps measured now, and what they need.
-#[allow(clippy::too_many_arguments)]
-fn foretell(
-    spec: &Spec,
-    jobs: &[Job],
-    pending: &[(usize, Job)],
-    dataset: &Dataset,
-    crew: Crew,
-    each: usize,
-    shop: &Shop,
-    hardest: &Job,
-) -> Result<()> {
-    let step = crew::measure(shop, hardest, crew, Duration::from_millis(1500))?;
-    let network = hardest.network.clone();
-    // A forward pass is about a third of a step's work.
-    let scored = |side| {
-        let songs = (0..dataset.songs()).filter(move |&s| dataset.split(s) == side && dataset.samples(s) > 0);
-        songs.map(|s| segments(dataset.samples(s), network.clip_length)).sum::<usize>() as f64
-    };
-    let evaluation = (scored(Split::Valid) + scored(Split::Test)) / spec.batch as f64 / 3.0;
-    let seconds = pending.len() as f64 * (spec.steps as f64 + evaluation) * step / crew.at_once as f64;
-    let time = Duration::try_from_secs_f64(seconds).map_or("longer than can be said".into(), duration);
-    print::note(format_args!(
-        "{} runs ({} arms, {} seeds, {}), {} of them to do: {} steps of {} clips each, network {}",
-        jobs.len(),
-        spec.arms.len(),
-        spec.seeds.end - spec.seeds.start,
-        if spec.tops.len() > 1 { format!("{} vocabularies", spec.tops.len()) } else { format!("{} tags", hardest.tags()) },
-        pending.len(),
-        spec.steps,
-        spec.batch,
-        spec.network
-    ));
-    print::note(format_args!(
-        "{} at once with {} thread{} each; a step takes {:.1} ms ({:.1} GFLOP): about {time} in all, {} MiB of memory",
-        crew.at_once,
-        crew.threads,
-        if crew.threads == 1 { "" } else { "s" },
-        1000.0 * step,
-        crew::gflop(hardest)?,
-        (each * crew.at_once) >> 20
-    ));
-    Ok(())
-}
-
-/// The grid that the flags ask for on a dataset.
-fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
-    let remove = args.remove.unwrap_or(source.remove);
-    if !(0.0..1.0).contains(&remove) {
-        return Err(Error::usage("--remove", format!("{remove} is not a share below 1")));
-    }
-    let sparse = remove > 0.0 || about.tagged < about.training;
-    let mut known = arms::fair(remove);
-    known.extend(arms::questions(remove));
-    let mut seen = std::collections::BTreeSet::new();
-    known.retain(|arm| seen.insert(arm.name.clone()));
-    let shown: Vec<String> = arms::all(remove).into_iter().map(|arm| arm.name).collect();
-    let usual: &[&str] =
-        if sparse { &[] } else { &["none", "walk", "walk --exclude-self", "expected --exclude-self", "random lenders"] };
-    let arms: Vec<Arm> = if args.arms.is_empty() {
-        known
-            .iter()
-            .filter(|arm| shown.contains(&arm.name) && (usual.is_empty() || usual.contains(&&*arm.name)))
-            .filter(|arm| remove > 0.0 || *arm.name != *"all tags")
-            .cloned()
-            .collect()
-    } else {
-        names(&args.arms).map(|name| named(&known, "--arms", name)).collect::<Result<_>>()?
-    };
-    let proposed = if sparse { "walk --exclude-self" } else { "walk" };
-    let scanned: Vec<String> = if args.scan.is_empty() {
-        arms.iter().filter(|arm| *arm.name == *proposed).map(|arm| arm.name.to_string()).collect()
-    } else {
-        names(&args.scan).map(|name| named(&arms, "--scan", name).map(|arm| arm.name.to_string())).collect::<Result<_>>()?
-    };
-    let network = args.network.clone().unwrap_or(if args.full { family::RELEASED } else { family::SMALL }.into());
-    let mut ranges = if !args.ranges.is_empty() {
-        args.ranges.clone()
-    } else if args.full {
-        (0..=10).map(|tenth| f64::from(tenth) / 10.0).collect()
-    } else {
-        vec![0.0, 0.2, 0.4, 0.6, 0.8]
-    };
-    ranges.sort_by(f64::total_cmp);
-    ranges.dedup();
-    let epoch = (about.training * args.clips_per_song).div_ceil(args.batch.max(1)) as u64;
-    let steps = args.steps.unwrap_or(if args.full { (FULL_EPOCHS * epoch).max(1) } else { QUICK_STEPS });
-    let seeds = args.seeds.unwrap_or(if args.full { 10 } else { 3 });
-    if args.clips_per_song == 0 || args.batch == 0 {
-        return Err(Error::usage("--batch, --clips-per-song", "must be greater than 0"));
-    }
-    let mut tops: Vec<Option<usize>> = match args.top.is_empty() {
-        true => source.tops.clone(),
-        false => args.top.iter().map(|top| top.0.filter(|&n| n < about.tags)).collect(),
-    };
-    tops.sort_by_key(|top| top.unwrap_or(usize::MAX));
-    tops.dedup();
-    Ok(Spec {
-        arms,
-        scanned,
-        ranges,
-        range: args.range,
-        seeds: args.first_seed..args.first_seed.saturating_add(seeds),
-        tops,
-        split: match args.split_by {
-            None => source.split,
-            Some(SplitName::Prepared) => SplitBy::Prepared,
-            Some(SplitName::Songs) => SplitBy::Songs,
-            Some(SplitName::Groups) => SplitBy::Groups,
-        },
-        network,
-        batch: args.batch,
-        rate: args.rate.unwrap_or(if args.full { 0.01 } else { 0.05 }),
-        steps,
-        clips_per_song: args.clips_per_song,
-    })
-}
-
-/// A run's flags alone, as `tagwalk train` reads them.
-#[derive(clap::Parser)]
-#[command(no_binary_name = true)]
-struct Alone {
-    #[command(flatten)]
-    train: TrainFlags,
-}
-
-/// The grid's runs: each is what the parser of `tagwalk train` makes of its flags.
-fn jobs(args: &Args, spec: &Spec, folder: &Path) -> Result<Vec<Job>> {
-    let mut seen: Vec<(Option<usize>, Dataset)> = Vec::new();
-    for &top in &spec.tops {
-        seen.push((top, Dataset::open(folder)?.seen(View { sides: Sides::Prepared, top })?));
-    }
-    let choice = Choice::cpu(args.device.precision.resolve());
-    spec.jobs(&|flags| {
-        let read = Alone::try_parse_from(flags).map_err(|e| {
-            let what = e.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-            Error::usage(flags.join(" "), what)
-        })?;
-        let view = read.train.view.view(read.train.seed)?;
-        let (_, dataset) = seen.iter().find(|(top, _)| *top == view.top).unwrap_or(&seen[0]);
-        let mut config = read.train.config(dataset, &Device::Cpu, choice.clone())?;
-        config.train.view = view;
-        Ok(config)
-    })
-}
-
-/// An arm's name in letters that need no quotes.
-fn slug(name: &str) -> String {
-    let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
-    let words: String = letters.collect();
-    words.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
-}
-
-/// The names of a list that are not blank.
-fn names(list: &[String]) -> impl Iterator<Item = &str> {
-    list.iter().map(|name| name.trim()).filter(|name| !name.is_empty())
-}
-
-fn named(arms: &[Arm], flag: &str, name: &str) -> Result<Arm> {
-    arms.iter().find(|arm| slug(&arm.name) == slug(name)).cloned().ok_or_else(|| {
-        let all: Vec<String> = arms.iter().map(|arm| slug(&arm.name)).collect();
-        Error::usage(flag, format!("no arm is called {name:?}")).help(format!("Arms: {}.", all.join(", ")))
-    })
 }
 
 /// The command that was given, less some of its flags.

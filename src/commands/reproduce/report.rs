@@ -47,7 +47,7 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
             let gain = [
                 compared.and_then(|c| c.difference.roc_auc).map_or(String::new(), |v| format!("{v:+.3}")),
                 compared.and_then(|c| c.over_seeds.roc_auc).map_or(String::new(), |s| ends(s.low, s.high)),
-                compared.and_then(|c| c.by_groups.roc_auc).map_or(String::new(), |g| ends(g.difference.low, g.difference.high)),
+                compared.and_then(|c| c.by_groups.roc_auc).map_or(String::new(), |g| ends(g.low, g.high)),
             ];
             row(&mut table, &line.name, line.runs.len().to_string(), &line.mean, gain);
         }
@@ -106,6 +106,19 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
                 spec.range
             ),
         ),
+        (
+            "rates",
+            match spec.arms.iter().filter(|arm| spec.is_tuned(&arm.name)).map(|arm| arm.name.as_str()).collect::<Vec<_>>()[..] {
+                [] => "one".into(),
+                ref tuned => format!(
+                    "{} times {} for {} at r = {}; where losses are summed, over clips times tags: the same steps",
+                    spec.rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
+                    spec.rate,
+                    tuned.join("; "),
+                    spec.range
+                ),
+            },
+        ),
         ("chosen by", format!("{} of each seed's validation songs, over all tags", args.choose_by.name())),
         (
             "intervals",
@@ -141,6 +154,7 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
         command: own_command(&[]),
         facts: facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
         min_positives: args.min_positives,
+        choose_by: args.choose_by,
         level: LEVEL,
         categories,
     })

@@ -62,10 +62,16 @@ impl<'a> Show<'a> {
                 state.at.remove(&job);
                 state.ended += 1;
                 let Some(of) = self.job(job) else { return };
-                state.past += of.train.schedule.steps;
+                state.past += of.steps();
                 let text = match how {
                     Ok(Ended::Done(finished)) => {
-                        format!("ROC-AUC {}, validation {}", figure(finished.row.roc_auc), figure(finished.row.valid_roc_auc))
+                        let row = &finished.row;
+                        format!(
+                            "ROC-AUC {}, validation {} ({} songs)",
+                            figure(row.roc_auc),
+                            figure(row.valid_roc_auc),
+                            row.valid_songs
+                        )
                     }
                     Ok(Ended::Before(_)) => "is there already".into(),
                     Ok(Ended::Elsewhere) => "another process works on it".into(),
@@ -87,7 +93,7 @@ impl<'a> Show<'a> {
     }
 
     fn status(&self, state: &State) -> String {
-        let steps: u64 = self.jobs.iter().map(|job| job.1.train.schedule.steps).sum();
+        let steps: u64 = self.jobs.iter().map(|job| job.1.steps()).sum();
         let done = state.past + state.at.values().sum::<u64>();
         let left = self.left(state).map_or("?".into(), duration);
         let mut now: Vec<usize> = state.at.keys().copied().collect();
@@ -104,7 +110,7 @@ impl<'a> Show<'a> {
 
     /// By the speed of this session, scoring included.
     fn left(&self, state: &State) -> Option<Duration> {
-        let steps: u64 = self.jobs.iter().map(|job| job.1.train.schedule.steps).sum();
+        let steps: u64 = self.jobs.iter().map(|job| job.1.steps()).sum();
         let done = state.past + state.at.values().sum::<u64>();
         let each = (state.seen > 20).then(|| state.began.elapsed().as_secs_f64() / state.seen as f64)?;
         Duration::try_from_secs_f64(each * steps.saturating_sub(done) as f64).ok()

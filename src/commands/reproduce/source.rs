@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::Args;
 use crate::commands::{demo, print};
-use crate::dataset::{Dataset, manifest};
+use crate::dataset::{Dataset, manifest, truth};
 use crate::error::{Error, Result};
 use crate::experiment::grid::spec::SplitBy;
 use crate::import::prepare::{self, Made, Msd, Others, PaperFiles};
@@ -28,6 +30,17 @@ pub struct Source {
     pub tops: Vec<Option<usize>>,
     /// A table of categories beside the data.
     pub categories: Option<PathBuf>,
+    /// Where the dataset lies that a dry run has made to look at.
+    _passing: Option<Passing>,
+}
+
+/// A folder that goes when it is no longer looked at.
+struct Passing(PathBuf);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Source {
@@ -43,7 +56,11 @@ impl Source {
         }
         if name == MSD {
             // A machine that does one run of many must not look through a million files first.
-            if !(is_made && args.is_a_part()) {
+            if args.dry_run && !is_made {
+                return Err(Error::usage("--dry-run", "writes nothing, and the paper's data are not prepared yet")
+                    .help("The same command with --list in place of --dry-run prepares them."));
+            }
+            if !(is_made && (args.is_a_part() || args.dry_run)) {
                 args.msd.prepare(&made)?;
             }
             let dataset = Dataset::open(&made)?;
@@ -57,11 +74,15 @@ impl Source {
                 remove: 0.0,
                 tops,
                 categories: None,
+                _passing: None,
             });
         }
         if name == DEMO || is_demo_folder {
             let data = demo::find_data((name != DEMO).then_some(args.dataset.as_path()))?;
-            let dataset = if is_made { Dataset::open(&made)? } else { demo::prepare_dataset(&data, &made, 0)? };
+            let passing = (args.dry_run && !is_made)
+                .then(|| Passing(std::env::temp_dir().join(format!("tagwalk-dry-run-{}", std::process::id()))));
+            let folder = passing.as_ref().map_or(&made, |passing| &passing.0);
+            let dataset = if is_made { Dataset::open(&made)? } else { demo::prepare_dataset(&data, folder, 0)? };
             let categories = Some(data.join("categories.tsv")).filter(|path| path.is_file());
             return Ok(Source {
                 title: "the demo's music".into(),
@@ -71,14 +92,27 @@ impl Source {
                 remove: demo::REMOVED,
                 tops: vec![None],
                 categories,
+                _passing: passing,
             });
         }
         let dataset = Dataset::open(&args.dataset)?;
-        let split = if dataset.manifest().groups > 2 { SplitBy::Groups } else { SplitBy::Songs };
+        let by_side =
+            dataset.manifest().options.pointer("/world/options/sparse_everywhere").and_then(Value::as_bool) == Some(false);
+        let split = match dataset.manifest().groups {
+            // Songs that were to test have all their tags there: they must not train.
+            _ if by_side => SplitBy::Prepared,
+            0..=2 => SplitBy::Songs,
+            _ => SplitBy::Groups,
+        };
+        let categories = Some(args.dataset.join(truth::FOLDER).join(truth::CATEGORIES)).filter(|path| path.is_file());
         let many = dataset.vocabulary().len() > PAPER_TAGS[0];
         let tops = if many { vec![Some(PAPER_TAGS[0]), None] } else { vec![None] };
-        let title = args.dataset.file_name().map_or(name.to_string(), |name| name.to_string_lossy().into_owned());
-        Ok(Source { title, dataset, split, remove: 0.0, tops, categories: None })
+        let coherence = dataset.manifest().options.pointer("/world/options/coherence").and_then(Value::as_f64);
+        let title = match coherence {
+            Some(coherence) => format!("a made-up world, coherence {coherence}"),
+            None => args.dataset.file_name().map_or(name.to_string(), |name| name.to_string_lossy().into_owned()),
+        };
+        Ok(Source { title, dataset, split, remove: 0.0, tops, categories, _passing: None })
     }
 }
 

@@ -1,6 +1,7 @@
 //! One run of a grid. Its hash is the SHA-256 of its canonical configuration: the dataset's manifest, the
 //! network, the settings, the seed and all that `train` chooses, but neither device nor place, so that
-//! machines of different kinds can share a grid (a row says which device it came from).
+//! machines of different kinds can share a grid (a row says which device it came from). A file of contexts counts by
+//! what is in it, not by where it lies.
 
 use std::path::Path;
 
@@ -9,20 +10,23 @@ use sha2::{Digest, Sha256};
 
 use crate::dataset::Dataset;
 use crate::device::Device;
+use crate::experiment::arms::{Arm, Learner};
 use crate::kernels::Choice;
 use crate::network::{Network, family};
 use crate::plan::Settings;
-use crate::playlists;
+use crate::playlists::{self, options::Origin};
 use crate::train::options::{self, Config, Options};
 
 /// Grows when a run of the same configuration would be scored in another way.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// See the module's page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// The arm's name: what its flags are called.
     pub arm: String,
+    /// What needs no network takes of the flags what they say of tags, playlists and split.
+    pub learner: Learner,
     /// The flags of `tagwalk train` that make the same run.
     pub flags: Vec<String>,
     /// What they say.
@@ -36,9 +40,9 @@ pub struct Job {
 
 impl Job {
     /// The run that `flags` make, as the parser of `tagwalk train` reads them.
-    pub fn new(arm: &str, flags: Vec<String>, config: Config) -> Job {
+    pub fn new(arm: &Arm, flags: Vec<String>, config: Config) -> Job {
         let Config { network, settings, seed, fingerprint, train, .. } = config;
-        Job { arm: arm.into(), flags, seed, network, settings, train, fingerprint }
+        Job { arm: arm.name.clone(), learner: arm.learner, flags, seed, network, settings, train, fingerprint }
     }
 
     /// The tags that it learns.
@@ -46,8 +50,18 @@ impl Job {
         self.network.tags
     }
 
-    /// What `--network` says.
+    /// Steps of training.
+    pub fn steps(&self) -> u64 {
+        if self.learner == Learner::Network { self.train.schedule.steps } else { 0 }
+    }
+
+    /// What `--network` says, or what there is in its place.
     pub fn network_name(&self) -> &str {
+        match self.learner {
+            Learner::Network => {}
+            Learner::Linear => return "linear",
+            Learner::Group => return "group",
+        }
         let at = self.flags.iter().position(|flag| flag == "--network");
         at.and_then(|at| self.flags.get(at + 1)).map_or(family::RELEASED, String::as_str)
     }
@@ -55,10 +69,22 @@ impl Job {
     /// What decides its numbers, in JSON with sorted keys.
     pub fn canonical(&self) -> Value {
         let Settings { batch, mean, lambda, unbiased_variance, choice } = &self.settings;
+        let mut train = self.train.clone();
+        for context in &mut train.propagation.contexts {
+            if let Origin::File(file) = &mut context.from {
+                file.path = Default::default();
+            }
+        }
+        if self.learner != Learner::Network {
+            return json!({
+                "grid": VERSION, "dataset": self.fingerprint, "learner": self.network_name(), "tags": self.tags(),
+                "seed": self.seed, "lambda": lambda, "view": train.view, "propagation": train.propagation,
+            });
+        }
         json!({
             "grid": VERSION, "dataset": self.fingerprint, "network": self.network, "seed": self.seed,
             "batch": batch, "mean": mean, "lambda": lambda, "unbiased_variance": unbiased_variance,
-            "precision": choice.precision.name(), "train": self.train,
+            "precision": choice.precision.name(), "train": train,
         })
     }
 
@@ -95,9 +121,14 @@ impl Job {
         format!("{}{range}, {} tags, seed {}", self.arm, self.tags(), self.seed)
     }
 
-    /// Two plain commands that do the same in a folder of one's own.
+    /// Two plain commands that do the same in a folder of one's own; for what needs no network one, which shows its like too.
     pub fn commands(&self, dataset: &Path, run: &Path) -> String {
         let (dataset, run) = (quoted(&dataset.display().to_string()), quoted(&run.display().to_string()));
+        if self.learner != Learner::Network {
+            let known = ["--seed", "--split-by", "--top", "--remove", "--range"];
+            let own = self.flags.chunks(2).filter(|flag| known.contains(&&*flag[0])).flatten().map(|flag| quoted(flag));
+            return format!("tagwalk baseline {dataset} {}", own.collect::<Vec<_>>().join(" "));
+        }
         let flags: Vec<String> = self.flags.iter().map(|flag| quoted(flag)).collect();
         format!("tagwalk train {dataset} --out {run} {} && tagwalk evaluate {run}", flags.join(" "))
     }

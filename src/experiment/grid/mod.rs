@@ -8,10 +8,14 @@
 //! | [`store`] | the folder: rows written whole, read with suspicion, claimed by one process at a time |
 //! | [`row`] | what is kept of a run |
 //! | [`work`] | a job done: trained or gone on with, scored, kept |
+//! | [`floor`] | what needs no network, fitted in a run's place |
+//! | [`measured`] | the row of a run that has ended |
 //! | [`crew`] | several at once, as many as memory allows; what they cost, measured before they begin |
 
 pub mod crew;
+pub mod floor;
 pub mod job;
+pub mod measured;
 pub mod row;
 pub mod spec;
 pub mod store;

@@ -9,6 +9,13 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     pub hash: String,
+    /// 16 hex digits of the dataset's fingerprint.
+    pub dataset: String,
+    /// Of a made-up world: how much its playlists know of its tags, the share of its songs that nobody annotates, and the
+    /// mean share of any other's true tags that is recorded.
+    pub coherence: Option<f64>,
+    pub untagged: Option<f64>,
+    pub recorded: Option<f64>,
     pub arm: String,
     /// None where the arm borrows nothing.
     pub range: Option<f64>,
@@ -17,10 +24,13 @@ pub struct Row {
     /// `prepared`, `songs` or `groups`.
     pub sides: String,
     pub remove: f64,
+    /// As `--network` has it; `linear` or `group` where there is none: then nothing is stepped, and the rate is 0.
     pub network: String,
     pub steps: u64,
     pub batch: usize,
     pub rate: f64,
+    /// `mean` or `sum`
+    pub reduction: String,
     /// Songs of the split's training side that have audio; those of them that the arm trains on.
     pub split_songs: usize,
     pub training_songs: usize,
@@ -38,6 +48,15 @@ pub struct Row {
     /// Annotation MAP of all tags equal, and of the training songs' most frequent tags first.
     pub equal_annotation_map: Option<f64>,
     pub popularity_annotation_map: Option<f64>,
+    /// Pairs of a training song and a tag: true and not known, and how many of them a draw for every song is expected to
+    /// bring; not true, and how many of them; the same two with any other lender as likely ([`crate::experiment::recovery`]).
+    /// None where nothing is borrowed from those that a walk draws, or where no tag is known to be missing.
+    pub missing: Option<u64>,
+    pub recovered: Option<f64>,
+    pub untrue: Option<u64>,
+    pub wrong: Option<f64>,
+    pub recovered_at_random: Option<f64>,
+    pub wrong_at_random: Option<f64>,
     pub seconds: f64,
     pub device: String,
     pub program: String,

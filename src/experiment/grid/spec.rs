@@ -1,4 +1,5 @@
-//! Which runs a grid has: arms, seeds, vocabularies, and search ranges for the arms that are scanned. A seed
+//! Which runs a grid has: arms, seeds, vocabularies, search ranges for the arms that are scanned, and rates for those whose
+//! rate is chosen. A seed
 //! decides split, removed tags and initial weights together, and all arms of a seed share them.
 
 use std::collections::HashSet;
@@ -22,12 +23,19 @@ pub struct Spec {
     pub ranges: Vec<f64>,
     /// The range of the other arms, unless they have one of their own.
     pub range: f64,
+    /// Names of arms that are trained with each of `rates` too, the best one chosen on validation.
+    pub tuned: Vec<String>,
+    /// Multiples of `rate`.
+    pub rates: Vec<f64>,
     pub seeds: std::ops::Range<u64>,
     /// Vocabularies: `None` is the dataset's.
     pub tops: Vec<Option<usize>>,
+    /// The dataset's tags.
+    pub vocabulary: usize,
     pub split: SplitBy,
     pub network: String,
     pub batch: usize,
+    /// Of losses that are means. Where they are summed it is divided by clips and tags, which makes equal steps of it.
     pub rate: f64,
     pub steps: u64,
     pub clips_per_song: usize,
@@ -36,6 +44,9 @@ pub struct Spec {
 /// What a dataset is to an experiment.
 pub struct About {
     pub tags: usize,
+    pub groups: usize,
+    /// Songs with audio on a side.
+    pub heard: usize,
     /// Training songs with audio; those of them that have tags.
     pub training: usize,
     pub tagged: usize,
@@ -51,6 +62,8 @@ impl About {
         };
         About {
             tags: dataset.vocabulary().len(),
+            groups: dataset.manifest().groups,
+            heard: [Split::Train, Split::Valid, Split::Test].map(|side| count(side, false)).iter().sum(),
             training: count(Split::Train, false),
             tagged: count(Split::Train, true),
             valid: count(Split::Valid, true),
@@ -65,18 +78,18 @@ pub type Read<'a> = &'a dyn Fn(&[String]) -> Result<Config>;
 impl Spec {
     /// All runs, seed by seed; no two are the same one.
     pub fn jobs(&self, read: Read) -> Result<Vec<Job>> {
-        for name in &self.scanned {
+        for name in self.scanned.iter().chain(&self.tuned) {
             if !self.arms.iter().any(|arm| *arm.name == **name) {
-                return Err(Error::usage("--scan", format!("{name} is none of the arms")));
+                return Err(Error::usage("--scan, --tune", format!("{name} is none of the arms")));
             }
         }
         let (mut jobs, mut hashes) = (Vec::new(), HashSet::new());
         for seed in self.seeds.clone() {
             for &top in &self.tops {
                 for arm in &self.arms {
-                    for range in self.ranges_of(arm) {
-                        let flags = self.flags(arm, range, seed, top);
-                        let job = Job::new(&arm.name, flags.clone(), read(&flags)?);
+                    for (range, rate) in self.cells(arm, top) {
+                        let flags = self.flags(arm, range, rate, seed, top);
+                        let job = Job::new(arm, flags.clone(), read(&flags)?);
                         // Of two arms that come to the same here, the first is run.
                         if hashes.insert(job.hash()) {
                             jobs.push(job);
@@ -96,18 +109,60 @@ impl Spec {
         self.scanned.iter().any(|name| name == arm)
     }
 
+    /// Whether the arm's rate is chosen among several.
+    pub fn is_tuned(&self, arm: &str) -> bool {
+        self.rates.len() > 1 && self.tuned.iter().any(|name| name == arm)
+    }
+
     /// The ranges that an arm is trained with; an arm may have one of its own.
     fn ranges_of(&self, arm: &Arm) -> Vec<f64> {
-        let own = arm.propagation.range;
-        match arm.propagation.mode != Mode::None {
-            true if self.is_scanned(&arm.name) => self.ranges.clone(),
-            true if own == playlists::Options::default().range => vec![self.range],
-            _ => vec![own],
+        if arm.propagation.mode != Mode::None && self.is_scanned(&arm.name) {
+            self.ranges.clone()
+        } else {
+            vec![self.range_of(arm)]
         }
     }
 
+    /// An arm's range where it is not scanned.
+    fn range_of(&self, arm: &Arm) -> f64 {
+        let own = arm.propagation.range;
+        let is_usual = own == playlists::Options::default().range;
+        if arm.propagation.mode != Mode::None && is_usual { self.range } else { own }
+    }
+
+    /// The rate that a multiple makes of the grid's, for a vocabulary.
+    fn rate(&self, arm: &Arm, multiple: f64, top: Option<usize>) -> f64 {
+        let equal = if arm.sums() { (self.batch * top.unwrap_or(self.vocabulary)) as f64 } else { 1.0 };
+        self.rate * multiple / equal
+    }
+
+    /// Range and rate of each of an arm's runs: the ranges at the grid's rate, and the rates at the one range.
+    fn cells(&self, arm: &Arm, top: Option<usize>) -> Vec<(f64, f64)> {
+        let mut cells: Vec<(f64, f64)> = self.ranges_of(arm).into_iter().map(|range| (range, self.rate(arm, 1.0, top))).collect();
+        if self.is_tuned(&arm.name) {
+            cells.extend(self.rates.iter().map(|&multiple| (self.range_of(arm), self.rate(arm, multiple, top))));
+        }
+        cells
+    }
+
+    /// Whether a job is one of those that its arm's range is chosen among; else its rate is.
+    pub fn scans(&self, arm: &Arm, job: &Job) -> bool {
+        let top = Some(job.tags());
+        let range = job.train.propagation.range;
+        job.train.schedule.rate == self.rate(arm, 1.0, top) && self.ranges_of(arm).contains(&range)
+    }
+
+    /// Whether a job is one of those that its arm's rate is chosen among.
+    pub fn tunes(&self, arm: &Arm, job: &Job) -> bool {
+        let top = Some(job.tags());
+        let rate = job.train.schedule.rate;
+        self.is_tuned(&arm.name)
+            && job.train.propagation.range == self.range_of(arm)
+            && self.rates.iter().any(|&multiple| self.rate(arm, multiple, top) == rate)
+    }
+
     /// The flags of a run: what all share, unless the arm says otherwise, and the arm's.
-    fn flags(&self, arm: &Arm, range: f64, seed: u64, top: Option<usize>) -> Vec<String> {
+    fn flags(&self, arm: &Arm, range: f64, rate: f64, seed: u64, top: Option<usize>) -> Vec<String> {
         let arm = Arm { propagation: playlists::Options { range, ..arm.propagation.clone() }, ..arm.clone() };
         let own = arm.flags();
         let mut flags = Vec::new();
@@ -120,7 +175,7 @@ impl Spec {
         shared("--seed", seed.to_string());
         shared("--batch", self.batch.to_string());
         shared("--schedule", "fixed".into());
-        shared("--rate", self.rate.to_string());
+        shared("--rate", rate.to_string());
         shared("--steps", self.steps.to_string());
         shared("--clips-per-song", self.clips_per_song.to_string());
         if self.split != SplitBy::Prepared {

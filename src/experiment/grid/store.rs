@@ -8,10 +8,14 @@
 //! | `runs/HASH/` | a run that is not finished: the folder of `tagwalk train` |
 //! | `runs/HASH.lock` | held by the process that works on it |
 //! | `runs.csv`, `tags.csv` | all rows, collected: they stand for the rows where those are gone |
+//! | `intervals.csv` | intervals of the bootstrap, collected: they stand for the scores where those are gone |
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::row::{self, Finished, Row, TagRow};
 use crate::error::{Error, Result};
@@ -21,6 +25,7 @@ use crate::format::{atomic, npy::Element};
 /// All rows in one file each.
 pub const RUNS: &str = "runs.csv";
 pub const TAGS: &str = "tags.csv";
+pub const INTERVALS: &str = "intervals.csv";
 
 /// See the module's page.
 pub struct Store {
@@ -56,6 +61,11 @@ pub struct Scores {
 }
 
 impl Store {
+    /// The grid's folder, to look into.
+    pub fn at(folder: &Path) -> Store {
+        Store { folder: folder.to_path_buf() }
+    }
+
     /// The grid's folder, made where it is not there.
     pub fn create(folder: &Path) -> Result<Store> {
         for name in ["rows", "runs"] {
@@ -180,6 +190,17 @@ impl Store {
         let tags: Vec<&TagRow> = finished.iter().flat_map(|f| &f.tags).collect();
         atomic::write_among(&self.folder.join(TAGS), &row::write(&tags))?;
         atomic::write_among(&self.folder.join(RUNS), &row::write(&rows))
+    }
+
+    /// The rows of [`INTERVALS`]; none where it is not there or cannot be read: what is in it can be made again.
+    pub fn intervals<T: DeserializeOwned>(&self) -> Vec<T> {
+        let bytes = fs::read(self.folder.join(INTERVALS)).unwrap_or_default();
+        row::read(&bytes).unwrap_or_default()
+    }
+
+    /// Writes [`INTERVALS`].
+    pub fn keep_intervals<T: Serialize>(&self, rows: &[T]) -> Result<()> {
+        atomic::write_among(&self.folder.join(INTERVALS), &row::write(rows))
     }
 
     /// Removes a run's training folder.

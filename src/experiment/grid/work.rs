@@ -1,18 +1,20 @@
-//! A job done: begun, or gone on with where it was stopped; its best weights scored on validation and test
-//! songs; its row kept. Whoever else works on it is let be.
+//! A job done: begun, or gone on with where it was stopped; its weights scored on validation and test songs; its row kept.
+//! Whoever else works on it is let be.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::store::{Found, Scores, Store};
-use super::{Finished, Job, Row, TagRow};
-use crate::dataset::{Dataset, Split};
+use super::floor::{Fitted, Heard};
+use super::measured::measured;
+use super::store::{Found, Store};
+use super::{Finished, Job};
+use crate::dataset::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Kind, Result};
-use crate::evaluate::metrics::{Measured, Table};
-use crate::evaluate::songs::{self, Scored};
+use crate::evaluate::songs::Scored;
+use crate::experiment::arms::Learner;
 use crate::kernels::Choice;
+use crate::plan::Settings;
 use crate::run::{Weights, files, interrupt};
 use crate::train::options::Config;
 use crate::train::{Cadence, Ending, Event, Session};
@@ -28,6 +30,7 @@ pub struct Shop<'a> {
     pub threads: usize,
     /// Whether the folders of finished runs stay.
     pub keep: bool,
+    pub heard: Heard,
 }
 
 /// How it went with a job.
@@ -62,8 +65,17 @@ pub fn work(shop: &Shop, job: &Job, note: &dyn Fn(&str), watch: &mut dyn FnMut(&
     let began = Instant::now();
     let dataset = Dataset::open(shop.dataset)?.seen(job.train.view)?;
     let folder = shop.store.run(&hash);
-    let training_songs = train(shop, job, &dataset, &folder, note, watch)?;
-    let (mut finished, scores) = score(shop, job, &dataset, &folder, training_songs)?;
+    let (mut finished, scores) = if job.learner == Learner::Network {
+        let training_songs = train(shop, job, &dataset, &folder, note, watch)?;
+        let weights = Weights::read(&folder.join(files::BEST))?;
+        let settings = Settings { choice: shop.choice.clone(), ..job.settings.clone() };
+        measured(job, &dataset, training_songs, describe(shop), &|chosen| {
+            Scored::new(&dataset, chosen, &weights, &settings, shop.device, shop.threads, |_| interrupt::check())
+        })?
+    } else {
+        let fitted = Fitted::new(job, &dataset, &shop.heard)?;
+        measured(job, &dataset, fitted.songs, "cpu".into(), &|chosen| fitted.score(chosen))?
+    };
     finished.row.seconds = (began.elapsed().as_secs_f64() * 100.0).round() / 100.0;
     finished.row.hash = hash.clone();
     finished.tags.iter_mut().for_each(|tag| tag.hash.clone_from(&hash));
@@ -126,71 +138,6 @@ fn resume<'a>(
             Err(e) => again(e.what),
         },
     }
-}
-
-fn score(shop: &Shop, job: &Job, dataset: &Dataset, folder: &Path, training_songs: usize) -> Result<(Finished, Scores)> {
-    let weights = Weights::read(&folder.join(files::BEST))?;
-    let settings = crate::plan::Settings { choice: shop.choice.clone(), ..job.settings.clone() };
-    let measure = |split: Split| -> Result<(Scored, Measured)> {
-        let chosen = songs::of_split(dataset, split)?;
-        let scored = Scored::new(dataset, &chosen.songs, &weights, &settings, shop.device, shop.threads, |_| interrupt::check())?;
-        let measured = Measured::new(&Table::new(&scored.scores, &scored.truth, job.tags())?);
-        Ok((scored, measured))
-    };
-    // A collection may be too small for validation songs; then no choice can be made, and none is needed for one range.
-    let validated = if songs::of_split(dataset, Split::Valid).is_ok() { Some(measure(Split::Valid)?.1) } else { None };
-    let (scored, measured) = measure(Split::Test)?;
-    let every: Vec<usize> = (0..job.tags()).collect();
-    let valid = validated.as_ref().map(|v| v.figures(&every));
-    let test = measured.figures(&every);
-    let groups: HashSet<(bool, u32)> =
-        scored.songs.iter().map(|&s| dataset.group(s).map_or((false, s as u32), |g| (true, g))).collect();
-    let row = Row {
-        arm: job.arm.clone(),
-        range: job.range(),
-        seed: job.seed,
-        tags: job.tags(),
-        sides: match job.train.view.sides {
-            crate::dataset::Sides::Prepared => "prepared",
-            crate::dataset::Sides::Songs(_) => "songs",
-            crate::dataset::Sides::Groups(_) => "groups",
-        }
-        .into(),
-        remove: job.train.propagation.remove,
-        network: job.network_name().to_string(),
-        steps: job.train.schedule.steps,
-        batch: job.settings.batch,
-        rate: job.train.schedule.rate,
-        split_songs: (0..dataset.songs()).filter(|&s| dataset.split(s) == Split::Train && dataset.samples(s) > 0).count(),
-        training_songs,
-        valid_songs: validated.as_ref().map_or(0, Measured::songs),
-        test_songs: measured.songs(),
-        test_groups: groups.len(),
-        valid_annotation_map: valid.and_then(|v| v.annotation_map),
-        valid_retrieval_map: valid.and_then(|v| v.retrieval_map),
-        valid_roc_auc: valid.and_then(|v| v.roc_auc),
-        annotation_map: test.annotation_map,
-        retrieval_map: test.retrieval_map,
-        roc_auc: test.roc_auc,
-        equal_annotation_map: measured.prevalence().annotation_map,
-        popularity_annotation_map: measured.popularity(&songs::popularity(dataset)).annotation_map,
-        device: describe(shop),
-        program: env!("CARGO_PKG_VERSION").into(),
-        commands: job.commands(Path::new("DATASET"), Path::new("RUN")),
-        ..Row::default()
-    };
-    let counts = dataset.tag_counts();
-    let tags = measured.by_tag().iter().zip(dataset.vocabulary()).zip(counts).map(|((of, tag), songs)| TagRow {
-        hash: String::new(),
-        tag: tag.clone(),
-        songs,
-        positives: of.positives,
-        prevalence: of.prevalence,
-        average_precision: of.average_precision,
-        roc_auc: of.roc_auc,
-    });
-    let finished = Finished { tags: tags.collect(), row };
-    Ok((finished, Scores { scores: scored.scores, songs: scored.songs.iter().map(|&s| s as u32).collect() }))
 }
 
 fn describe(shop: &Shop) -> String {

@@ -2,15 +2,25 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`results`] | rows to means, gains and intervals; ranges chosen on validation |
-//! | [`figures`] | the paper's figures as numbers and pictures |
+//! | [`results`] | rows to means; ranges and rates chosen on validation |
+//! | [`compared`] | gains over the baseline, and how sure they are |
+//! | [`figures`] | a figure; those of the dataset alone, Figs. 1 and 2 |
+//! | [`search`] | Figs. 3 and 4, by search range |
+//! | [`tags`] | Figs. 5 and 6, by tag |
+//! | [`around`] | rows that differ in one factor alone |
+//! | [`factors`] | what changes as tags, playlists and ranges do, one at a time |
 //! | [`paper`] | what the paper prints |
 //! | `page` | the report as one page |
 
+pub mod around;
+pub mod compared;
+pub mod factors;
 pub mod figures;
 mod page;
 pub mod paper;
 pub mod results;
+pub mod search;
+pub mod tags;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +31,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::grid::{Finished, Spec, Store, row};
 use crate::format::atomic;
+use compared::IntervalRow;
 use results::{Line, Measure, Results};
 
 /// The page's name.
@@ -37,6 +48,8 @@ pub struct About {
     /// Device, versions, configuration.
     pub facts: Vec<(String, String)>,
     pub min_positives: usize,
+    /// What ranges and rates were chosen by, on validation songs.
+    pub choose_by: Measure,
     pub level: f64,
     /// Tags of each category.
     pub categories: Vec<(String, Vec<String>)>,
@@ -45,22 +58,28 @@ pub struct About {
 /// Writes the report of `results` into the grid's folder: the page, `figures/*.svg`, `data/*.csv`, and the
 /// collected rows. Gives the page's path.
 pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, about: &About) -> Result<PathBuf> {
-    let categories = figures::categorised(results, spec, dataset, &about.categories);
-    let all = [
-        figures::long_tail(dataset),
-        figures::distance(dataset),
-        figures::search_range(results, spec, &[Measure::AnnotationMap], 3, "annotation"),
-        figures::search_range(results, spec, &[Measure::RetrievalMap, Measure::RocAuc], 4, "retrieval"),
-        figures::popularity(results, spec),
-        figures::categories(results, &categories),
-    ];
     // Rows of other grids in the same folder stay.
     let mut kept = store.collected().0;
     kept.extend(results.runs.iter().map(|(hash, run)| (hash.clone(), run.finished.clone())));
+    let categories = tags::categorised(results, spec, dataset, &about.categories);
+    let mut all = vec![
+        figures::long_tail(dataset),
+        figures::distance(dataset),
+        search::search_range(results, spec, &[Measure::AnnotationMap], 3, "annotation"),
+        search::search_range(results, spec, &[Measure::RetrievalMap, Measure::RocAuc], 4, "retrieval"),
+        tags::popularity(results, spec),
+        tags::categories(results, &categories),
+    ];
+    all.extend(factors::factors(results, spec, kept.values(), about));
     let mut finished: Vec<&Finished> = kept.values().collect();
     let key = |f: &Finished| (f.row.seed, f.row.tags, f.row.arm.clone(), f.row.range.map(f64::to_bits), f.row.hash.clone());
     finished.sort_by_key(|f| key(f));
     store.collect(&finished)?;
+    let mut intervals: Vec<IntervalRow> = store.intervals();
+    intervals.retain(|row| results.intervals.iter().all(|new| new.key != row.key));
+    intervals.extend(results.intervals.iter().cloned());
+    intervals.sort_by(|a, b| (a.tags, &a.arm, &a.key, &a.by, &a.measure).cmp(&(b.tags, &b.arm, &b.key, &b.by, &b.measure)));
+    store.keep_intervals(&intervals)?;
     let folder = store.folder();
     let place = |name: &str| -> Result<PathBuf> {
         let path = folder.join(name);
@@ -76,7 +95,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
         }
         atomic::write_among(&data.join(format!("{}.csv", figure.id)), &figure.csv)?;
     }
-    atomic::write_among(&data.join("tags.csv"), &figures::tags(results, spec))?;
+    atomic::write_among(&data.join("tags.csv"), &tags::table(results, spec))?;
     atomic::write_among(&data.join("arms.csv"), &row::write(&arms(results)))?;
     let page = page::page(results, spec, &all, &categories, about);
     let path = folder.join(PAGE);
@@ -143,14 +162,14 @@ fn arm_row(tags: usize, line: &Line, m: Measure) -> ArmRow {
         seeds_low: seeds.map(|s| s.low),
         seeds_high: seeds.map(|s| s.high),
         seeds_p: seeds.and_then(|s| s.p),
-        songs_low: songs.map(|g| g.difference.low),
-        songs_high: songs.map(|g| g.difference.high),
-        groups_low: groups.map(|g| g.difference.low),
-        groups_high: groups.map(|g| g.difference.high),
-        tags_low: by_tags.map(|g| g.difference.low),
-        tags_high: by_tags.map(|g| g.difference.high),
-        relative_groups_low: groups.map(|g| g.relative.low),
-        relative_groups_high: groups.map(|g| g.relative.high),
+        songs_low: songs.map(|g| g.low),
+        songs_high: songs.map(|g| g.high),
+        groups_low: groups.map(|g| g.low),
+        groups_high: groups.map(|g| g.high),
+        tags_low: by_tags.map(|g| g.low),
+        tags_high: by_tags.map(|g| g.high),
+        relative_groups_low: groups.map(|g| g.relative_low),
+        relative_groups_high: groups.map(|g| g.relative_high),
     }
 }
 

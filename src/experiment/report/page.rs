@@ -1,11 +1,12 @@
 //! The report as one page that needs no network: tables and figures inline, readable on paper and on a phone.
 
 use super::About;
-use super::figures::{Category, Figure};
+use super::compared::{Compared, Ends};
+use super::figures::Figure;
 use super::paper;
-use super::results::{Compared, Line, Measure, Panel, Results, Run};
+use super::results::{Line, Measure, Panel, Results, Run};
+use super::tags::Category;
 use crate::evaluate::Figures;
-use crate::evaluate::paired::Gain;
 use crate::experiment::grid::Spec;
 use crate::format::html::{Html, all, el, row, table};
 use crate::format::svg::escape;
@@ -13,19 +14,19 @@ use crate::format::svg::escape;
 const STYLE: &str = "
 :root{color-scheme:light}
 *{box-sizing:border-box}
-body{font:16px/1.5 system-ui,sans-serif;color:#0f172a;background:#fff;max-width:64rem;margin:0 auto;padding:1rem}
+body{font:16px/1.5 system-ui,sans-serif;color:#0f172a;background:#fff;max-width:72rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.2rem;margin:2rem 0 .4rem;border-bottom:1px solid #e2e8f0}
 p{margin:.4rem 0}.note{background:#fef3c7;padding:.5rem .8rem;border-left:4px solid #d97706}
-.found{color:#334155}.figures{display:flex;flex-wrap:wrap;gap:1rem}.figures>div{flex:1 1 20rem;max-width:30rem}
+.found{color:#334155}.figures{display:flex;flex-wrap:wrap;gap:1rem}.figures>div{flex:1 1 24rem;min-width:min(24rem,100%);max-width:30rem}
 svg{width:100%;height:auto;border:1px solid #e2e8f0}
 .table{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;margin:.4rem 0}
-th,td{padding:.2rem .6rem;border-bottom:1px solid #e2e8f0;text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}td.text,th.text{text-align:left;white-space:normal;min-width:14rem}
+th,td{padding:.2rem .5rem;border-bottom:1px solid #e2e8f0;text-align:right}
+th:first-child,td:first-child{text-align:left;min-width:8rem}td small{display:block}td.text,th.text{text-align:left;min-width:14rem}
 tr.printed td{color:#64748b;font-style:italic}small,.small{font-size:.85rem;color:#475569}
 pre,code{font:.8rem/1.4 ui-monospace,monospace}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f8fafc;padding:.6rem}
 summary{cursor:pointer}
 @media print{body{font-size:10.5pt;max-width:none;padding:0}h2{break-after:avoid}figure,.figures>div,tr{break-inside:avoid}
-.figures>div{flex:1 1 45%}.table{overflow:visible}table{font-size:8pt}th,td{padding:.1rem .3rem}details:not([open]){display:none}}
+.figures>div{flex:1 1 45%;min-width:0}.table{overflow:visible}table{font-size:8pt}th,td{padding:.1rem .3rem}details:not([open]){display:none}}
 figure{margin:0}
 ";
 
@@ -63,8 +64,9 @@ pub fn page(results: &Results, spec: &Spec, figures: &[Figure], categories: &[Ca
     parts.push(el(
         "p",
         format!(
-            "Each beside the baseline, paired by seed: split, removed tags and initial weights are the same. Retrieval MAP and \
-             ROC-AUC are means over the tags that at least {} of a seed's test songs have.",
+            "Each beside the baseline, paired by seed: split, removed tags and initial weights are the same. Retrieval MAP (what \
+             others call macro PR-AUC) and ROC-AUC are means over the tags that at least {} of a seed's test songs have. \
+             Intervals are of the gain in ROC-AUC.",
             about.min_positives
         ),
     ));
@@ -109,7 +111,7 @@ fn signed(value: Option<f64>) -> String {
 }
 
 fn interval(ends: Option<(f64, f64)>) -> String {
-    ends.map_or("–".into(), |(low, high)| format!("{} to {}", signed(Some(low)), signed(Some(high))))
+    ends.map_or("–".into(), |(low, high)| format!("{} to\u{a0}{}", signed(Some(low)), signed(Some(high))))
 }
 
 fn percent(share: f64) -> String {
@@ -140,7 +142,7 @@ fn table_1(panel: &Panel, spec: &Spec) -> Html {
                 number(Some(m.of(&p.baseline))),
                 number(Some(m.of(&p.proposed))),
                 signed(Some(m.of(&p.proposed) - m.of(&p.baseline))),
-                format!("{:+.1} %", m.of(&p.percent)),
+                format!("{:+.1}\u{a0}%", m.of(&p.percent)),
             ];
             let cells = theirs.into_iter().chain(SURE.map(|_| "–".to_string()));
             rows.push(el("tr.printed", all(cells.map(|cell| el("td", cell)))));
@@ -148,7 +150,7 @@ fn table_1(panel: &Panel, spec: &Spec) -> Html {
     }
     let mut about = format!("Baseline: {} ({}). Proposed: {} ({})", baseline.name, baseline.what, proposed.name, proposed.what);
     if !proposed.chosen.is_empty() {
-        about.push_str(&format!("; r by seed: {}", chosen(proposed)));
+        about.push_str(&format!("; {} by seed: {}", proposed.choice, chosen(proposed)));
     }
     about.push_str(&format!(". {} seeds.", proposed.runs.len()));
     if printed.is_none() {
@@ -163,7 +165,7 @@ fn table_1(panel: &Panel, spec: &Spec) -> Html {
 }
 
 fn relative(value: Option<f64>) -> String {
-    value.map_or("–".into(), |v| format!("{:+.1} %", 100.0 * v))
+    value.map_or("–".into(), |v| format!("{:+.1}\u{a0}%", 100.0 * v))
 }
 
 /// Columns of [`sure`].
@@ -172,10 +174,10 @@ const SURE: [&str; 5] = ["over seeds", "p", "by songs", "by groups", "by tags"];
 /// How sure a difference is.
 fn sure(compared: Option<&Compared>, m: Measure) -> [String; 5] {
     let seeds = compared.and_then(|c| m.of(&c.over_seeds));
-    let by = |of: fn(&Compared) -> &Figures<Option<Gain>>| {
-        interval(compared.and_then(|c| m.of(of(c))).map(|gain| (gain.difference.low, gain.difference.high)))
+    let by = |of: fn(&Compared) -> &Figures<Option<Ends>>| {
+        interval(compared.and_then(|c| m.of(of(c))).map(|gain| (gain.low, gain.high)))
     };
-    let p = seeds.and_then(|s| s.p).map_or("–".into(), |p| if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") });
+    let p = seeds.and_then(|s| s.p).map_or("–".into(), |p| if p < 0.001 { "<\u{a0}0.001".into() } else { format!("{p:.3}") });
     let over = interval(seeds.map(|s| (s.low, s.high)));
     [over, p, by(|c| &c.by_songs), by(|c| &c.by_groups), by(|c| &c.by_tags)]
 }
@@ -197,8 +199,8 @@ fn table_2(categories: &[Category]) -> Html {
     let rows = categories.iter().map(|c| {
         let cells = vec![
             format!("{} ({})", c.category, c.tags),
-            format!("{} tags", c.vocabulary),
-            format!("{:.1} %", c.popularity_percent),
+            format!("{}\u{a0}tags", c.vocabulary),
+            format!("{:.1}\u{a0}%", c.popularity_percent),
             format!("{:+.1} %", c.map_improvement_percent),
             format!("{:+.1} %", c.auc_improvement_percent),
         ];
@@ -209,19 +211,19 @@ fn table_2(categories: &[Category]) -> Html {
 
 fn all_arms(panel: &Panel, about: &About) -> Html {
     let row = |name: &str, what: &str, mean: &Figures<Option<f64>>, seeds: Option<usize>, compared: Option<&Compared>| {
-        let cells = [name.to_string(), seeds.map_or(String::new(), |n| n.to_string())]
+        let cells = [seeds.map_or(String::new(), |n| n.to_string())]
             .into_iter()
             .chain(Measure::ALL.map(|m| number(m.of(mean))))
             .chain([signed(compared.and_then(|c| c.difference.roc_auc))])
             .chain(sure(compared, Measure::RocAuc));
-        el("tr", all(cells.map(|cell| el("td", cell)).chain([el("td.text", what)])))
+        let name = el("td", all([Html::from(name), el("small", what)]));
+        el("tr", all([name].into_iter().chain(cells.map(|cell| el("td", cell)))))
     };
     let head: Vec<String> = [format!("{} tags", panel.tags), "seeds".into()]
         .into_iter()
-        .chain(Measure::ALL.map(|m| m.name().to_string()))
+        .chain(Measure::ALL.map(|m| m.short().to_string()))
         .chain(["gain in ROC-AUC".into()])
         .chain(SURE.map(String::from))
-        .chain([".".into()])
         .collect();
     let lines =
         panel.lines.iter().map(|line| row(&line.name, &line.what, &line.mean, Some(line.runs.len()), line.compared.as_ref()));

@@ -1,17 +1,13 @@
 //! What a grid's rows say: each arm's figures as means over seeds, its gain over the baseline paired by seed,
-//! and how sure that is. Where an arm was trained with several ranges, each seed's range is chosen by that
+//! and how sure that is. Where an arm was trained with several ranges or rates, each seed's is chosen by that
 //! seed's validation songs; its test songs have no say.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use serde::Serialize;
-
-use crate::dataset::Dataset;
+use super::compared::{Compared, Comparing, IntervalRow};
 use crate::error::Result;
-use crate::evaluate::paired::{self, Gain, Pair, Unit};
-use crate::evaluate::seeds::{OverSeeds, corrected};
-use crate::evaluate::{Figures, Measured, Table, songs};
+use crate::evaluate::Figures;
 use crate::experiment::grid::{Finished, Job, Spec, Store};
 
 /// A figure, as a choice is made by it.
@@ -32,6 +28,11 @@ impl Measure {
             Measure::RetrievalMap => figures.retrieval_map,
             Measure::RocAuc => figures.roc_auc,
         }
+    }
+
+    /// For the head of a column.
+    pub fn short(self) -> &'static str {
+        if self == Measure::RetrievalMap { "retrieval MAP" } else { self.name() }
     }
 
     /// As people say it; retrieval MAP is what others call macro PR-AUC.
@@ -65,20 +66,6 @@ pub struct Run {
     pub valid: Figures<Option<f64>>,
 }
 
-/// A gain over the baseline.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Compared {
-    /// Seeds that have both.
-    pub seeds: usize,
-    pub difference: Figures<Option<f64>>,
-    /// Of the means over seeds.
-    pub relative: Figures<Option<f64>>,
-    pub over_seeds: Figures<Option<OverSeeds>>,
-    pub by_songs: Figures<Option<Gain>>,
-    pub by_groups: Figures<Option<Gain>>,
-    pub by_tags: Figures<Option<Gain>>,
-}
-
 /// An arm, at one range or at the chosen ones.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -89,8 +76,9 @@ pub struct Line {
     pub range: Option<f64>,
     /// Hash of each seed's run.
     pub runs: BTreeMap<u64, String>,
-    /// The range that each seed chose, where it had a choice.
+    /// What each seed chose, where it had a choice, and what that is: `r` or `rate`.
     pub chosen: BTreeMap<u64, f64>,
+    pub choice: &'static str,
     pub mean: Figures<Option<f64>>,
     pub valid: Figures<Option<f64>>,
     /// None for the baseline.
@@ -130,6 +118,8 @@ impl Panel {
 pub struct Results {
     pub runs: HashMap<String, Run>,
     pub panels: Vec<Panel>,
+    /// The bootstrap's intervals, so that they need no scores again.
+    pub intervals: Vec<IntervalRow>,
     /// Jobs without a row, by their numbers.
     pub missing: Vec<(usize, Job)>,
     pub all: usize,
@@ -173,7 +163,7 @@ impl Results {
                 None => missing.push((i + 1, job.clone())),
             }
         }
-        let mut results = Results { runs, panels: Vec::new(), missing, all: jobs.len() };
+        let mut results = Results { runs, panels: Vec::new(), intervals: Vec::new(), missing, all: jobs.len() };
         let mut tops: Vec<usize> = jobs.iter().map(|job| job.tags()).collect();
         tops.sort_unstable();
         tops.dedup();
@@ -184,66 +174,69 @@ impl Results {
         Ok(results)
     }
 
-    fn panel(&self, spec: &Spec, jobs: &[Job], tags: usize, store: &Store, dataset: &Path, options: &Options) -> Result<Panel> {
+    fn panel(
+        &mut self,
+        spec: &Spec,
+        jobs: &[Job],
+        tags: usize,
+        store: &Store,
+        dataset: &Path,
+        options: &Options,
+    ) -> Result<Panel> {
         let mut lines = Vec::new();
         let mut scans = Vec::new();
-        // Runs of an arm by range (as bits, so that they can be keys) and seed.
         for arm in &spec.arms {
-            let mut by_range: BTreeMap<Option<u64>, BTreeMap<u64, String>> = BTreeMap::new();
-            for job in jobs.iter().filter(|job| job.tags() == tags && *job.arm == *arm.name) {
-                let hash = job.hash();
-                if self.runs.contains_key(&hash) {
-                    by_range.entry(job.range().map(f64::to_bits)).or_default().insert(job.seed, hash);
-                }
-            }
-            let line = |range: Option<f64>, runs: BTreeMap<u64, String>, chosen: BTreeMap<u64, f64>| Line {
+            let own =
+                || jobs.iter().filter(|job| job.tags() == tags && *job.arm == *arm.name && self.runs.contains_key(&job.hash()));
+            let line = |name: String, range: Option<f64>, runs: BTreeMap<u64, String>| Line {
                 arm: arm.name.to_string(),
-                name: range.map_or(arm.name.to_string(), |r| format!("{}, r = {r}", arm.name)),
+                name,
                 what: arm.what.to_string(),
                 range,
                 mean: self.mean(&runs, |run| run.test),
                 valid: self.mean(&runs, |run| run.valid),
                 runs,
-                chosen,
+                chosen: BTreeMap::new(),
+                choice: "",
                 compared: None,
             };
+            let best = |choice: &'static str, among: &mut dyn Iterator<Item = &Job>, of: fn(&Job) -> f64| {
+                let (runs, chosen) = self.choose(among, of, options.choose_by);
+                Line { chosen, choice, ..line(format!("{}, {choice} chosen on validation", arm.name), None, runs) }
+            };
+            let range = |job: &Job| job.train.propagation.range;
             if spec.is_scanned(&arm.name) && spec.ranges.len() > 1 {
-                let mut chosen: BTreeMap<u64, (f64, f64, String)> = BTreeMap::new();
                 let mut scan = Vec::new();
-                for (range, runs) in by_range {
-                    let range = range.map_or(0.0, f64::from_bits);
-                    for (seed, hash) in &runs {
-                        let value = options.choose_by.of(&self.runs[hash].valid).unwrap_or(f64::NEG_INFINITY);
-                        // Of equals the smaller range.
-                        if chosen.get(seed).is_none_or(|best| value > best.0) {
-                            chosen.insert(*seed, (value, range, hash.clone()));
-                        }
-                    }
-                    scan.push(line(Some(range), runs, BTreeMap::new()));
+                for &r in &spec.ranges {
+                    let at = own().filter(|job| spec.scans(arm, job) && range(job) == r);
+                    let runs: BTreeMap<u64, String> = at.map(|job| (job.seed, job.hash())).collect();
+                    scan.push(line(format!("{}, r = {r}", arm.name), Some(r), runs));
                 }
-                let ranges = chosen.iter().map(|(&seed, best)| (seed, best.1)).collect();
-                let runs = chosen.into_iter().map(|(seed, best)| (seed, best.2)).collect();
-                let mut best = line(None, runs, ranges);
-                best.name = format!("{}, r chosen on validation", arm.name);
+                scan.retain(|line| !line.runs.is_empty());
                 // r = 0 is an arm of its own: it borrows from the nearest, or from nobody.
                 lines.extend(scan.iter().filter(|line| line.range == Some(0.0)).cloned());
-                lines.push(best);
+                lines.push(best("r", &mut own().filter(|job| spec.scans(arm, job)), range));
                 scans.push(scan);
             } else {
-                let runs = by_range.into_values().next().unwrap_or_default();
-                lines.push(line(None, runs, BTreeMap::new()));
+                let runs = own().filter(|job| spec.scans(arm, job)).map(|job| (job.seed, job.hash())).collect();
+                lines.push(line(arm.name.to_string(), None, runs));
+            }
+            if spec.is_tuned(&arm.name) {
+                lines.push(best("rate", &mut own().filter(|job| spec.tunes(arm, job)), |job| job.train.schedule.rate));
             }
         }
         lines.retain(|line| !line.runs.is_empty());
         let mut resampled = false;
         if let Some(baseline) = lines.iter().position(|line| spec.arms.first().is_some_and(|arm| *arm.name == *line.arm)) {
             let baseline = lines.remove(baseline);
-            let measured = self.measure(&baseline, lines.iter().chain(scans.iter().flatten()), store, dataset)?;
+            let mut comparing = Comparing::new(&self.runs, &baseline, store, dataset, options);
+            comparing.read(lines.iter().chain(scans.iter().flatten()))?;
             for line in lines.iter_mut().chain(scans.iter_mut().flatten()) {
-                let compared = self.compare(&baseline, line, &measured, options)?;
+                let compared = comparing.with(line)?;
                 resampled |= compared.by_songs.roc_auc.is_some();
                 line.compared = Some(compared);
             }
+            self.intervals.extend(comparing.intervals());
             lines.insert(0, baseline);
         }
         let (equal, popularity) = self.without_hearing(&lines, options);
@@ -251,81 +244,30 @@ impl Results {
         Ok(Panel { tags, lines, scans, equal, popularity, counted, left_out, resampled })
     }
 
+    /// Of each seed the run that its validation songs like best, and its value; of equals the one with the smaller value.
+    fn choose<'j>(
+        &self,
+        among: &mut dyn Iterator<Item = &'j Job>,
+        of: fn(&Job) -> f64,
+        by: Measure,
+    ) -> (BTreeMap<u64, String>, BTreeMap<u64, f64>) {
+        let mut best: BTreeMap<u64, (f64, f64, String)> = BTreeMap::new();
+        let mut among: Vec<&Job> = among.collect();
+        among.sort_by(|a, b| of(a).total_cmp(&of(b)));
+        for job in among {
+            let hash = job.hash();
+            let liked = by.of(&self.runs[&hash].valid).unwrap_or(f64::NEG_INFINITY);
+            if best.get(&job.seed).is_none_or(|best| liked > best.0) {
+                best.insert(job.seed, (liked, of(job), hash));
+            }
+        }
+        let chosen = best.iter().map(|(&seed, best)| (seed, best.1)).collect();
+        (best.into_iter().map(|(seed, best)| (seed, best.2)).collect(), chosen)
+    }
+
     fn mean(&self, runs: &BTreeMap<u64, String>, of: impl Fn(&Run) -> Figures<Option<f64>>) -> Figures<Option<f64>> {
         let all: Vec<Figures<Option<f64>>> = runs.values().map(|hash| of(&self.runs[hash])).collect();
         each(|m| mean(all.iter().map(|f| m.of(f))))
-    }
-
-    /// Tables of all runs whose scores are there, by hash, with their songs' numbers and groups.
-    fn measure<'l>(
-        &self,
-        baseline: &Line,
-        lines: impl Iterator<Item = &'l Line>,
-        store: &Store,
-        dataset: &Path,
-    ) -> Result<HashMap<String, Scored>> {
-        let mut hashes: Vec<&String> = baseline.runs.values().chain(lines.flat_map(|line| line.runs.values())).collect();
-        hashes.sort_by_key(|hash| (self.runs[*hash].job.seed, *hash));
-        hashes.dedup();
-        let mut seen: Option<Dataset> = None;
-        let mut all = HashMap::new();
-        for hash in hashes {
-            let run = &self.runs[hash];
-            let Some(scores) = store.scores(&run.finished) else { continue };
-            let view = run.job.train.view;
-            if seen.as_ref().is_none_or(|dataset| dataset.view() != view) {
-                seen = Some(Dataset::open(dataset)?.seen(view)?);
-            }
-            let Some(dataset) = &seen else { continue };
-            if scores.songs.iter().any(|&song| song as usize >= dataset.songs()) {
-                continue;
-            }
-            let numbers: Vec<usize> = scores.songs.iter().map(|&song| song as usize).collect();
-            let truth = songs::truth(dataset, &numbers);
-            let table = Measured::new(&Table::new(&scores.scores, &truth, run.job.tags())?);
-            let groups = numbers.iter().map(|&song| dataset.group(song)).collect();
-            all.insert(hash.clone(), Scored { table, songs: scores.songs, groups });
-        }
-        Ok(all)
-    }
-
-    fn compare(&self, baseline: &Line, line: &Line, scored: &HashMap<String, Scored>, options: &Options) -> Result<Compared> {
-        let both: Vec<(&String, &String)> =
-            line.runs.iter().filter_map(|(seed, hash)| Some((baseline.runs.get(seed)?, hash))).collect();
-        let test = |hash: &String| self.runs[hash].test;
-        let differences =
-            |m: Measure| -> Vec<f64> { both.iter().filter_map(|(a, b)| Some(m.of(&test(b))? - m.of(&test(a))?)).collect() };
-        let relative = |m: Measure| {
-            let (a, b): (Vec<f64>, Vec<f64>) = both.iter().filter_map(|(a, b)| Some((m.of(&test(a))?, m.of(&test(b))?))).unzip();
-            mean(b.into_iter().map(Some)).zip(mean(a.into_iter().map(Some))).filter(|ba| ba.1 > 0.0).map(|(b, a)| b / a - 1.0)
-        };
-        // By the split's training side, whatever share of it an arm can train on.
-        let rows = || both.iter().map(|(_, b)| &self.runs[*b].finished.row);
-        let trained: f64 = rows().map(|row| row.split_songs as f64).sum();
-        let ratio = rows().map(|row| row.test_songs as f64).sum::<f64>() / trained.max(1.0);
-
-        let tags: Vec<Vec<usize>> = both.iter().map(|(a, _)| frequent(&self.runs[*a].finished, options.min_positives)).collect();
-        let pairs: Vec<Pair> = both
-            .iter()
-            .zip(&tags)
-            .filter_map(|((a, b), tags)| {
-                let (a, b) = (scored.get(*a)?, scored.get(*b)?);
-                Some(Pair { a: &a.table, b: &b.table, songs: &a.songs, groups: &a.groups, tags })
-            })
-            .collect();
-        let boot = paired::Options { replicates: options.replicates, level: options.level, seed: 0 };
-        let gains = |unit| {
-            if pairs.is_empty() || options.replicates == 0 { Ok(each(|_| None)) } else { paired::gains(&pairs, unit, &boot) }
-        };
-        Ok(Compared {
-            seeds: both.len(),
-            difference: each(|m| mean(differences(m).into_iter().map(Some))),
-            relative: each(relative),
-            over_seeds: each(|m| corrected(&differences(m), ratio, options.level)),
-            by_songs: gains(Unit::Songs)?,
-            by_groups: gains(Unit::Groups)?,
-            by_tags: gains(Unit::Tags)?,
-        })
     }
 
     /// What needs no network: all equal, and by popularity.
@@ -359,13 +301,6 @@ impl Results {
     }
 }
 
-/// A run's test songs, ranked.
-struct Scored {
-    table: Measured,
-    songs: Vec<u32>,
-    groups: Vec<Option<u32>>,
-}
-
 /// A value for each figure.
 pub fn each<V>(of: impl Fn(Measure) -> V) -> Figures<V> {
     Figures { annotation_map: of(Measure::AnnotationMap), retrieval_map: of(Measure::RetrievalMap), roc_auc: of(Measure::RocAuc) }
@@ -378,12 +313,12 @@ pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
 }
 
 /// The tags that enough test songs have.
-fn frequent(finished: &Finished, min_positives: usize) -> Vec<usize> {
+pub fn frequent(finished: &Finished, min_positives: usize) -> Vec<usize> {
     (0..finished.tags.len()).filter(|&t| finished.tags[t].positives >= min_positives).collect()
 }
 
 /// A run's figures over the tags that count.
-fn figures(finished: &Finished, min_positives: usize) -> Figures<Option<f64>> {
+pub fn figures(finished: &Finished, min_positives: usize) -> Figures<Option<f64>> {
     let tags = frequent(finished, min_positives);
     Figures {
         annotation_map: finished.row.annotation_map,

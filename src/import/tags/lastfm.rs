@@ -164,7 +164,7 @@ pub fn walk(folder: &Path, take: &mut dyn FnMut(&Path) -> Result<()>) -> Result<
 mod tests {
     use super::*;
 
-    /// The first two are formats.md's, shortened.
+    /// The first two are files of Last.fm's set for the Million Song Dataset, shortened.
     #[test]
     fn files_of_tracks() {
         let untagged = br#"{"artist": "Luna Orbit Project", "similars": [], "tags": [], "track_id": "TRABCAJ12903CDFCC2", "title": "Midnight star"}"#;

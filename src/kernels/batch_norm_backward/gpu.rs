@@ -1,6 +1,6 @@
 //! `batch_norm_backward`'s dispatches: one shader for a stored layer, one for all of layer 1's gradient.
 
-use super::super::gpu::{Value, count, whole};
+use super::super::gpu::{Value, count, whole, word};
 use super::{BatchNormBackward, Dispatch, Kernel, Limits, Of};
 
 /// Channels a workgroup.
@@ -20,6 +20,6 @@ pub fn dispatches(kernel: &BatchNormBackward, _limits: &Limits) -> Vec<Dispatch>
         }
     };
     let bindings = (0..operands.len()).map(|i| whole(&operands, i)).collect();
-    let workgroups = [kernel.channels.div_ceil(WIDE) as u32, 1, 1];
+    let workgroups = [word(kernel.channels.div_ceil(WIDE)), 1, 1];
     vec![Dispatch { shader, entry: "main", constants, bindings, workgroups }]
 }

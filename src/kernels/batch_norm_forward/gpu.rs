@@ -1,6 +1,6 @@
 //! `batch_norm_forward`'s dispatches: one shader for each place that mean and variance come from.
 
-use super::super::gpu::{Value, count, line, whole};
+use super::super::gpu::{Value, count, line, whole, word};
 use super::{BatchNormForward, Dispatch, From, Kernel, Limits};
 
 /// Channels a workgroup of the shader that joins tiles.
@@ -17,7 +17,7 @@ pub fn dispatches(kernel: &BatchNormForward, limits: &Limits) -> Vec<Dispatch> {
     let (shader, workgroups) = match kernel.from {
         From::Partials { tiles } => {
             constants.extend([("TILES", count(tiles)), ("POSITIONS", Value::F32(n)), ("WIDE", count(WIDE))]);
-            ("batch_norm_forward", [kernel.channels.div_ceil(WIDE) as u32, 1, 1])
+            ("batch_norm_forward", [word(kernel.channels.div_ceil(WIDE)), 1, 1])
         }
         From::Patches { taps } => {
             constants.push(("TAPS", count(taps)));

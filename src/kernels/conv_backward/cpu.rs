@@ -30,8 +30,8 @@ fn padded(kernel: &ConvBackward, channels: usize) -> usize {
     channels.next_multiple_of(kernel.choice.isa().width())
 }
 
-/// Room of a thread, in f32 values.
-struct Room {
+/// Workspace of a thread, in f32 values.
+struct Workspace {
     /// Rows of `a`.
     gathered: usize,
     /// Rows of dz, compact, with those that the input's gradient needs on both sides.
@@ -61,14 +61,14 @@ fn owned(cut: &Cut, conv: &Conv) -> usize {
     }
 }
 
-fn room(kernel: &ConvBackward) -> Room {
+fn sizes(kernel: &ConvBackward) -> Workspace {
     let conv = &kernel.conv;
     let cut = Cut::of(conv);
     let wave = matches!(kernel.source, Source::Wave { .. });
     let stride = padded(kernel, conv.cout);
     let owned = if wave { 0 } else { owned(&cut, conv) };
     let round = |n: usize| n.next_multiple_of(16);
-    Room {
+    Workspace {
         gathered: round(cut.gathered(conv)),
         dz: round((cut.rows(conv) + 3 * (conv.taps + 1)) * stride),
         spread: if wave || overlapping(&cut, conv) { 0 } else { round(owned * conv.taps * stride) },
@@ -79,7 +79,7 @@ fn room(kernel: &ConvBackward) -> Room {
 }
 
 pub fn workspace(kernel: &ConvBackward) -> usize {
-    let r = room(kernel);
+    let r = sizes(kernel);
     r.gathered + r.dz + r.spread + r.da + r.row + 2 * r.sums
 }
 
@@ -134,18 +134,18 @@ impl<E: Element> Work for Job<'_, '_, E> {
         let conv = &kernel.conv;
         let at = kernel.places();
         let reader = Reader::<E>::new(&kernel.source, conv, args);
-        let room = room(kernel);
+        let sizes = sizes(kernel);
         let width = S::LANES * S::VECTORS;
         let stride = padded(kernel, conv.cout);
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
-        let (rows, space) = space.split_at_mut(room.gathered);
-        let (dz, space) = space.split_at_mut(room.dz);
-        let (spread, space) = space.split_at_mut(room.spread);
-        let (da, space) = space.split_at_mut(room.da);
-        let (row, space) = space.split_at_mut(room.row);
-        let (sums, space) = space.split_at_mut(room.sums);
-        let block_sums = &mut space[..room.sums];
+        let (rows, space) = space.split_at_mut(sizes.gathered);
+        let (dz, space) = space.split_at_mut(sizes.dz);
+        let (spread, space) = space.split_at_mut(sizes.spread);
+        let (da, space) = space.split_at_mut(sizes.da);
+        let (row, space) = space.split_at_mut(sizes.row);
+        let (sums, space) = space.split_at_mut(sizes.sums);
+        let block_sums = &mut space[..sizes.sums];
         sums.fill(0.0);
 
         let depth = conv.taps * conv.cin;
@@ -197,7 +197,7 @@ impl<E: Element> Work for Job<'_, '_, E> {
             let reduced = conv.taps * conv.cout;
             let (products, depth) = if stride == conv.cout { (1, reduced) } else { (conv.taps, conv.cout) };
             for k in 0..products {
-                // SAFETY: sizes as `room` has them.
+                // SAFETY: as `sizes` says.
                 unsafe {
                     product::<S>(&mut Product {
                         rows: block.clips.len() * owned.positions.len(),

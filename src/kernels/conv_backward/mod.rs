@@ -17,9 +17,9 @@ mod gpu;
 mod winograd;
 
 use super::conv::{Conv, Source};
-use super::pack_weights::{Packing, Product};
+use super::pack_weights::Packing;
 use super::winograd::applies;
-use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `z [clip, length, cout]`;
 /// `p [clip, window, cout]` if pooled; `dy` of p's shape; `coefficients [4, cout]` (s, c0, c1, mean);
@@ -85,24 +85,24 @@ impl ConvBackward {
         super::conv::cases().into_iter().map(kernel).collect()
     }
 
-    /// Places of the operands behind the source's.
+    /// Places of the operands behind the source's, in [`Kernel::operands`].
     pub fn places(&self) -> Places {
         let mut next = self.source.count();
-        let mut take = |wanted: bool| {
-            next += usize::from(wanted);
-            if wanted { Some(next - 1) } else { None }
+        let mut take = || {
+            next += 1;
+            next - 1
         };
         let wave = matches!(self.source, Source::Wave { .. });
         Places {
-            z: take(true).unwrap_or_default(),
-            p: take(!self.conv.unpooled()),
-            dy: take(true).unwrap_or_default(),
-            coefficients: take(true).unwrap_or_default(),
-            weights: take(!wave),
-            weights_gradient: take(true).unwrap_or_default(),
-            below_dy: take(self.source == Source::Below),
-            below_partials: take(!wave),
-            weight_partials: take(true).unwrap_or_default(),
+            z: take(),
+            p: (!self.conv.unpooled()).then(&mut take),
+            dy: take(),
+            coefficients: take(),
+            weights: (!wave).then(&mut take),
+            weights_gradient: take(),
+            below_dy: (self.source == Source::Below).then(&mut take),
+            below_partials: (!wave).then(&mut take),
+            weight_partials: take(),
         }
     }
 }
@@ -168,5 +168,32 @@ impl Kernel for ConvBackward {
 
     fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {
         gpu::dispatches(self, limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Family;
+    use super::*;
+
+    #[test]
+    fn places_are_those_of_the_operands() {
+        for kernel in Family::ALL.into_iter().flat_map(|family| ConvBackward::cases(&Choice::of(family))) {
+            let (places, operands) = (kernel.places(), kernel.operands());
+            let all = [
+                ("z", Some(places.z)),
+                ("p", places.p),
+                ("dy", Some(places.dy)),
+                ("coefficients", Some(places.coefficients)),
+                ("weights", places.weights),
+                ("weights_gradient", Some(places.weights_gradient)),
+                ("below_dy", places.below_dy),
+                ("below_partials", places.below_partials),
+                ("weight_partials", Some(places.weight_partials)),
+            ];
+            for (name, place) in all {
+                assert_eq!(operands.iter().position(|o| o.name == name), place, "{name} of {kernel:?}");
+            }
+        }
     }
 }

@@ -38,8 +38,8 @@ pub fn weight_parts(kernel: &ConvBackward) -> usize {
     (tiles(kernel) * part(kernel)).div_ceil(c.taps * c.cin * c.cout)
 }
 
-/// Room of a thread, in f32 values.
-struct Room {
+/// Workspace of a thread, in f32 values.
+struct Workspace {
     /// V of a block.
     v: usize,
     /// Three rows of dz, and room to make them, where a tile is no whole window; of two tiles.
@@ -56,11 +56,11 @@ struct Room {
     sums: usize,
 }
 
-fn room(kernel: &ConvBackward) -> Room {
+fn sizes(kernel: &ConvBackward) -> Workspace {
     let (conv, isa) = (&kernel.conv, kernel.choice.isa());
     let rows = Cut::of(conv).rows();
     let round = |n: usize| n.next_multiple_of(16);
-    Room {
+    Workspace {
         v: round(PRODUCTS * rows.next_multiple_of(2) * conv.cin),
         dz: 2 * round((OUTPUTS + 1) * padded(kernel)),
         dm: round(PRODUCTS * (rows + 1) * padded(kernel)),
@@ -72,7 +72,7 @@ fn room(kernel: &ConvBackward) -> Room {
 }
 
 pub fn workspace(kernel: &ConvBackward) -> usize {
-    let r = room(kernel);
+    let r = sizes(kernel);
     // Joining takes a row of each of the five products.
     (r.v + r.dz + r.dm + r.dm_pairs + r.dv + r.carry + 2 * r.sums).max(PRODUCTS * padded(kernel))
 }
@@ -140,19 +140,19 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
         let (conv, isa) = (&kernel.conv, kernel.choice.isa());
         let at = kernel.places();
         let reader = Reader::<E>::new(&kernel.source, conv, args);
-        let room = room(kernel);
+        let sizes = sizes(kernel);
         let width = S::LANES * S::VECTORS;
         let (cin, stride) = (conv.cin, padded(kernel));
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
-        let (v, space) = space.split_at_mut(room.v);
-        let (dz, space) = space.split_at_mut(room.dz);
-        let (dm, space) = space.split_at_mut(room.dm);
-        let (dm_pairs, space) = space.split_at_mut(room.dm_pairs);
-        let (dv, space) = space.split_at_mut(room.dv);
-        let (carry, space) = space.split_at_mut(room.carry);
-        let (sums, space) = space.split_at_mut(room.sums);
-        let block_sums = &mut space[..room.sums];
+        let (v, space) = space.split_at_mut(sizes.v);
+        let (dz, space) = space.split_at_mut(sizes.dz);
+        let (dm, space) = space.split_at_mut(sizes.dm);
+        let (dm_pairs, space) = space.split_at_mut(sizes.dm_pairs);
+        let (dv, space) = space.split_at_mut(sizes.dv);
+        let (carry, space) = space.split_at_mut(sizes.carry);
+        let (sums, space) = space.split_at_mut(sizes.sums);
+        let block_sums = &mut space[..sizes.sums];
         sums.fill(0.0);
 
         let weights = args.read(at.weights.expect("layers on a wave are done directly"));
@@ -163,7 +163,7 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
         let below = Below { conv, reader: &reader, dy: at.below_dy.map(|p| args.share(p)) };
         for (b, first_block) in cut.job(job).zip(std::iter::once(true).chain(std::iter::repeat(false))) {
             let block = cut.block(conv, b);
-            // SAFETY: `room` has their sizes.
+            // SAFETY: as `sizes` says.
             let made = unsafe {
                 if PAIRED {
                     transform_input_pairs::<S, E>(&reader, conv, &cut, &block, v);
@@ -202,7 +202,7 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
                 carry.fill(0.0);
                 for some in heights::<S>(made) {
                     for i in 0..PRODUCTS {
-                        // SAFETY: sizes as `room` has them; the packed panels are `[panel, product, cout, width]`.
+                        // SAFETY: as `sizes` says; the packed panels are `[panel, product, cout, width]`.
                         unsafe {
                             let (depth, row) = (row_values(PAIRED, conv.cout), row_values(PAIRED, stride));
                             let mut one = Product {

@@ -19,16 +19,16 @@ pub fn tiles(kernel: &ConvForward) -> usize {
     Cut::of(&kernel.conv).jobs
 }
 
-/// Room of a thread: gathered rows, z of a block, the job's statistics and a block's.
-struct Room {
+/// Workspace of a thread: gathered rows, z of a block, the job's statistics and a block's.
+struct Workspace {
     gathered: usize,
     z: usize,
     statistics: usize,
 }
 
-fn room(kernel: &ConvForward) -> Room {
+fn sizes(kernel: &ConvForward) -> Workspace {
     let cut = Cut::of(&kernel.conv);
-    Room {
+    Workspace {
         gathered: cut.gathered(&kernel.conv).next_multiple_of(16),
         z: (cut.rows(&kernel.conv) * padded(kernel)).next_multiple_of(16),
         statistics: kernel.conv.cout.next_multiple_of(16),
@@ -41,8 +41,8 @@ fn padded(kernel: &ConvForward) -> usize {
 }
 
 pub fn workspace(kernel: &ConvForward) -> usize {
-    let room = room(kernel);
-    room.gathered + room.z + 4 * room.statistics
+    let sizes = sizes(kernel);
+    sizes.gathered + sizes.z + 4 * sizes.statistics
 }
 
 pub fn run(kernel: &ConvForward, args: &Arguments) {
@@ -76,18 +76,18 @@ impl<E: Element> Work for Job<'_, '_, E> {
         let (z, p, partials) = (z.map(|z| args.share(z)), p.map(|p| args.share(p)), partials.map(|s| args.write(s)));
         let reader = Reader::<E>::new(&kernel.source, conv, args);
         let (c, stride) = (conv.cout, padded(kernel));
-        let room = room(kernel);
+        let sizes = sizes(kernel);
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
-        let (rows, space) = space.split_at_mut(room.gathered);
-        let (tile, space) = space.split_at_mut(room.z);
-        let mut statistics = Statistics::new(space, c, room.statistics);
+        let (rows, space) = space.split_at_mut(sizes.gathered);
+        let (tile, space) = space.split_at_mut(sizes.z);
+        let mut statistics = Statistics::new(space, c, sizes.statistics);
         for b in cut.job(job) {
             let block = cut.block(conv, b);
             gather(&reader, conv, &cut, &block, rows);
             let count = block.clips.len() * block.positions.len();
             let depth = conv.taps * conv.cin;
-            // SAFETY: sizes as `room` has them; the panels hold `depth` rows each.
+            // SAFETY: as `sizes` says; the panels hold `depth` rows each.
             unsafe {
                 product::<S>(&mut Product {
                     rows: count,

@@ -3,11 +3,11 @@
 use super::super::clip_ranges::{self, Bind, Part};
 use super::super::conv_shaders::{binds, constants, quads, sides, threads};
 use super::super::cooperative::{self, CHANNELS, POSITIONS};
-use super::super::gpu::{LINE, Value};
-use super::super::prepared::{self, TILES_A_SUM, Tiles, numbers};
+use super::super::gpu::{LINE, Value, numbers};
+use super::super::prepared::{self, ACTIVATIONS, INPUT_TILES, PRODUCTS_OF_TILES, TILES_A_SUM, Tiles, place};
 use super::super::tiles::{Registers, Sizes};
 use super::super::winograd::OUTPUTS;
-use super::super::{Family, Operand};
+use super::super::{Family, Operand, Product};
 use super::{ConvForward, Dispatch, Kernel, Limits};
 
 /// How the work of a clip is cut.
@@ -30,21 +30,21 @@ impl Tiling {
         let choice = &kernel.choice;
         let pool = conv.windows.size;
         let covered = conv.length() + conv.windows.left;
-        match choice.family_for("conv_forward", conv) {
-            Family::Plain => return Tiling::Plain { tile: choice.tile("conv_forward.TILE", 16) as usize },
+        match choice.family_for(Product::Forward, conv) {
+            Family::Plain => return Tiling::Plain { tile: choice.tile(Product::Forward.shader(Family::Plain), "TILE") as usize },
             Family::Registers => {
-                let sizes = Registers::of(choice, "conv_forward.registers");
+                let sizes = Registers::of(choice, Product::Forward);
                 return Tiling::Registers(sizes.within(covered, pool, conv.cout));
             }
             Family::Winograd => {
-                let sizes = Registers::of(choice, "conv_forward.registers");
+                let sizes = Registers::of(choice, Product::Forward);
                 return Tiling::Winograd(sizes.within(Tiles::count(conv), 1, conv.cout));
             }
             Family::Cooperative(size) => return Tiling::Cooperative { size },
             Family::Tiled | Family::Native(_) => {}
         }
         let (taps, cin) = sides(conv, &kernel.source);
-        let sizes = Sizes::of(choice, "conv_forward.tiled");
+        let sizes = Sizes::of(choice, Product::Forward);
         let span = covered.next_multiple_of(pool);
         let rows = ((sizes.rows / pool).max(1) * pool).min(span);
         // Fewer lanes where windows are long: a tile then has about as many positions too.
@@ -77,7 +77,7 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
     let conv = &kernel.conv;
     let places = kernel.places();
     // Every call writes z or p; what it has not is bound to what it has.
-    let written = places.z.or(places.p).unwrap_or_default();
+    let written = places.z.or(places.p).expect("z or p is written");
     let optional = |place: Option<usize>, name| place.map_or(Bind::Unused(written), |o| Bind::Clips(o, name));
     let flag = |place: Option<usize>| Value::U32(u32::from(place.is_some()));
 
@@ -89,7 +89,6 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
         optional(places.partials, "PARTIALS_AT"),
     ];
     let mut constants = constants(conv, &kernel.source);
-    constants.push(kernel.choice.half());
     let flags = [("WRITE_Z", flag(places.z)), ("WRITE_P", flag(places.p)), ("STATISTICS", flag(places.partials))];
     if let Tiling::Registers(sizes) | Tiling::Winograd(sizes) = tiling {
         let by_clip = [Some(0), places.z, places.p, places.partials].into_iter().flatten();
@@ -108,6 +107,7 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
     let (shader, groups, sizes) = match tiling {
         Tiling::Plain { tile } => ("conv_forward", (tiles * conv.cout).div_ceil(64), vec![("TILE", tile)]),
         Tiling::Tiled { rows, quads, lanes, columns, depth, halo } => {
+            constants.push(kernel.choice.half());
             let sizes = vec![
                 ("ROWS", rows),
                 ("QUADS", quads),
@@ -119,28 +119,29 @@ pub fn dispatches(kernel: &ConvForward, limits: &Limits) -> Vec<Dispatch> {
             ("conv_forward.tiled", tiles * conv.cout.div_ceil(4 * quads * columns), sizes)
         }
         Tiling::Cooperative { size } => {
+            constants.push(kernel.choice.half());
             constants.extend(cooperative::matrices(size));
             let sizes = vec![("SPAN", POSITIONS), ("WIDTH", CHANNELS)];
             ("conv_forward.cooperative", tiles * conv.cout.div_ceil(CHANNELS), sizes)
         }
         Tiling::Registers(_) | Tiling::Winograd(_) => unreachable!("these have gone their way"),
     };
-    constants.extend(sizes.into_iter().map(|(name, size)| (name, Value::U32(size as u32))));
+    constants.extend(numbers(&sizes));
     clip_ranges::dispatches(shader, &constants, &bound, groups, conv.clips, &operands, limits)
 }
 
 /// Scratch operands: what the layer reads, made before it is multiplied; for F(3,3) its tiles and their products too.
 pub fn scratch(kernel: &ConvForward) -> Vec<Operand> {
     let conv = &kernel.conv;
-    let activations = |rows| prepared::scratch("activations", &[rows, conv.cin], conv.clips);
+    let activations = |rows| prepared::scratch(ACTIVATIONS, &[rows, conv.cin], conv.clips);
     match Tiling::of(kernel) {
         Tiling::Registers(sizes) => vec![activations(held(kernel, &sizes))],
         Tiling::Winograd(sizes) => {
             let tiles = Tiles::of(conv, &[sizes]);
             vec![
                 activations(prepared::input_rows(conv, OUTPUTS * tiles.count)),
-                tiles.factors("input tiles", conv.cin, conv.clips),
-                tiles.products("products", conv.cout, conv.clips),
+                tiles.factors(INPUT_TILES, conv.cin, conv.clips),
+                tiles.products(PRODUCTS_OF_TILES, conv.cout, conv.clips),
             ]
         }
         _ => vec![],
@@ -163,7 +164,7 @@ fn registers(
 ) -> Vec<Dispatch> {
     let conv = &kernel.conv;
     let rows = held(kernel, sizes);
-    let activations = part.operands.len() - 1;
+    let activations = place(part.operands, ACTIVATIONS);
     let mut all = prepared::pooling(constants(conv, &kernel.source));
     all.extend_from_slice(flags);
     all.extend(numbers(&[("CIN", conv.cin), ("TAPS", conv.taps), ("HELD", rows)]));
@@ -188,8 +189,8 @@ fn winograd(
     let conv = &kernel.conv;
     let tiles = Tiles::of(conv, &[*sizes]);
     let rows = prepared::input_rows(conv, OUTPUTS * tiles.count);
-    let products = part.operands.len() - 1;
-    let (activations, inputs, weights) = (products - 2, products - 1, kernel.places().weights);
+    let [activations, inputs, products] = [ACTIVATIONS, INPUT_TILES, PRODUCTS_OF_TILES].map(|name| place(part.operands, name));
+    let weights = kernel.places().weights;
     let windows = &conv.windows;
     let mut all = tiles.constants(&[
         ("COUT", conv.cout),

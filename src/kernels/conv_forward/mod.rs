@@ -8,9 +8,9 @@ mod statistics;
 mod winograd;
 
 use super::conv::{Conv, Source};
-use super::pack_weights::{Packing, Product};
+use super::pack_weights::Packing;
 use super::winograd::applies;
-use super::{Choice, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `weights` (as the family packs them:
 /// [`Packing::shape`]); `gamma [cout]` if pooled; `z [clip, length, cout]` if `keep_z` or
@@ -55,20 +55,20 @@ impl ConvForward {
         super::conv::cases().into_iter().enumerate().map(kernel).collect()
     }
 
-    /// Places of the operands behind the source's.
+    /// Places of the operands behind the source's, in [`Kernel::operands`].
     pub fn places(&self) -> Places {
         let mut next = self.source.count();
-        let mut take = |wanted: bool| {
-            next += usize::from(wanted);
-            if wanted { Some(next - 1) } else { None }
+        let mut take = || {
+            next += 1;
+            next - 1
         };
         let pooled = !self.conv.unpooled();
         Places {
-            weights: take(true).unwrap_or_default(),
-            gamma: take(pooled),
-            z: take(self.keep_z || !pooled),
-            p: take(pooled),
-            partials: take(self.statistics),
+            weights: take(),
+            gamma: pooled.then(&mut take),
+            z: (self.keep_z || !pooled).then(&mut take),
+            p: pooled.then(&mut take),
+            partials: self.statistics.then(&mut take),
         }
     }
 }
@@ -128,5 +128,28 @@ impl Kernel for ConvForward {
 
     fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {
         gpu::dispatches(self, limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Family;
+    use super::*;
+
+    #[test]
+    fn places_are_those_of_the_operands() {
+        for kernel in Family::ALL.into_iter().flat_map(|family| ConvForward::cases(&Choice::of(family))) {
+            let (places, operands) = (kernel.places(), kernel.operands());
+            let all = [
+                ("weights", Some(places.weights)),
+                ("gamma", places.gamma),
+                ("z", places.z),
+                ("p", places.p),
+                ("partials", places.partials),
+            ];
+            for (name, place) in all {
+                assert_eq!(operands.iter().position(|o| o.name == name), place, "{name} of {kernel:?}");
+            }
+        }
     }
 }

@@ -20,8 +20,8 @@ pub fn tiles(kernel: &ConvForward) -> usize {
     Cut::of(&kernel.conv).jobs
 }
 
-/// Room of a thread, in f32 values.
-struct Room {
+/// Workspace of a thread, in f32 values.
+struct Workspace {
     /// V of a block.
     v: usize,
     /// M of a register tile.
@@ -29,10 +29,10 @@ struct Room {
     statistics: usize,
 }
 
-fn room(kernel: &ConvForward) -> Room {
+fn sizes(kernel: &ConvForward) -> Workspace {
     let (conv, isa) = (&kernel.conv, kernel.choice.isa());
     let round = |n: usize| n.next_multiple_of(16);
-    Room {
+    Workspace {
         v: round(PRODUCTS * Cut::of(conv).rows() * conv.cin),
         m: round(PRODUCTS * isa.rows() * isa.width()),
         statistics: round(conv.cout),
@@ -40,7 +40,7 @@ fn room(kernel: &ConvForward) -> Room {
 }
 
 pub fn workspace(kernel: &ConvForward) -> usize {
-    let r = room(kernel);
+    let r = sizes(kernel);
     r.v + r.m + 4 * r.statistics
 }
 
@@ -84,18 +84,18 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
         assert!(out.p.is_none_or(|p| p.len() == conv.clips * conv.windows.count * conv.cout));
         assert!(out.gamma.is_none_or(|gamma| gamma.len() == conv.cout));
         let reader = Reader::<E>::new(&kernel.source, conv, args);
-        let room = room(kernel);
+        let sizes = sizes(kernel);
         let width = S::LANES * S::VECTORS;
         let depth = row_values(PAIRED, conv.cin);
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
-        let (v, space) = space.split_at_mut(room.v);
-        let (m, space) = space.split_at_mut(room.m);
-        let mut statistics = Statistics::new(space, conv.cout, room.statistics);
+        let (v, space) = space.split_at_mut(sizes.v);
+        let (m, space) = space.split_at_mut(sizes.m);
+        let mut statistics = Statistics::new(space, conv.cout, sizes.statistics);
         for b in cut.job(job) {
             let block = cut.block(conv, b);
             let rows = block.rows();
-            // SAFETY: `room` has the size; so it has below. The packed panels are `[panel, product, cin, width]`.
+            // SAFETY: as `sizes` says, and below. The packed panels are `[panel, product, cin, width]`.
             unsafe { transform_inputs::<S, E, PAIRED>(&reader, conv, &cut, &block, v) };
             let mut ahead = 0;
             for n in 0..conv.cout.div_ceil(width) {

@@ -1,7 +1,7 @@
 //! `dense_backward`'s dispatches: the gradients of weights and bias, then the input's with its sums.
 
 use super::super::Family;
-use super::super::gpu::{Value, count, line, shader_name, whole};
+use super::super::gpu::{Value, count, line, shader_name, whole, word};
 use super::{DenseBackward, Dispatch, Kernel, Limits};
 
 /// Clips and channels of a tile.
@@ -31,7 +31,7 @@ pub fn dispatches(kernel: &DenseBackward, limits: &Limits) -> Vec<Dispatch> {
     constants.push(("POSITIONS", count(kernel.positions)));
     let workgroups = if kernel.choice.family != Family::Plain {
         constants.extend([("T", count(TILE)), kernel.choice.half()]);
-        [kernel.channels.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
+        [word(kernel.channels.div_ceil(TILE)), word(kernel.clips.div_ceil(TILE)), 1]
     } else {
         let groups = line(kernel.clips * kernel.channels, limits);
         constants.push(("GRID", Value::U32(groups[0])));

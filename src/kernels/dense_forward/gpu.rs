@@ -1,7 +1,7 @@
 //! `dense_forward`'s dispatch: a logit an invocation, or tiles of clips times outputs.
 
 use super::super::Family;
-use super::super::gpu::{Value, count, line, shader_name, whole};
+use super::super::gpu::{Value, count, line, shader_name, whole, word};
 use super::{DenseForward, Dispatch, Kernel, Limits};
 
 /// Clips and outputs of a tile.
@@ -18,7 +18,7 @@ pub fn dispatches(kernel: &DenseForward, limits: &Limits) -> Vec<Dispatch> {
     ];
     let workgroups = if kernel.choice.family != Family::Plain {
         constants.extend([("T", count(TILE)), kernel.choice.half()]);
-        [kernel.outputs.div_ceil(TILE) as u32, kernel.clips.div_ceil(TILE) as u32, 1]
+        [word(kernel.outputs.div_ceil(TILE)), word(kernel.clips.div_ceil(TILE)), 1]
     } else {
         let groups = line(kernel.clips * kernel.outputs, limits);
         constants.push(("GRID", Value::U32(groups[0])));

@@ -1,7 +1,7 @@
 //! `loss`'s dispatch: a workgroup a clip; with the gradient in training, and there with
 //! weights of tags.
 
-use super::super::gpu::{Value, count, whole};
+use super::super::gpu::{Value, count, whole, word};
 use super::{Dispatch, Kernel, Limits, Loss};
 
 pub fn dispatches(kernel: &Loss, _limits: &Limits) -> Vec<Dispatch> {
@@ -14,5 +14,5 @@ pub fn dispatches(kernel: &Loss, _limits: &Limits) -> Vec<Dispatch> {
     let mut constants = vec![("TAGS", count(kernel.tags)), ("HEADS", count(kernel.heads)), ("SCALE", Value::F32(kernel.scale))];
     constants.extend([("LAMBDA", Value::F32(kernel.lambda)), ("LOSS_SCALE", Value::F32(kernel.choice.loss_scale()))]);
     let bindings = places.iter().map(|&i| whole(&operands, i)).collect();
-    vec![Dispatch { shader: "loss", entry, constants, bindings, workgroups: [kernel.clips as u32, 1, 1] }]
+    vec![Dispatch { shader: "loss", entry, constants, bindings, workgroups: [word(kernel.clips), 1, 1] }]
 }

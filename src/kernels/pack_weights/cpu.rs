@@ -5,16 +5,16 @@ use rayon::prelude::*;
 use super::super::winograd::{PRODUCTS, transform_weight};
 use crate::kernels::bf16::Bf16;
 
-use super::{Arguments, Layout, PackWeights, Product};
+use super::{Arguments, Layout, PackWeights};
 
 pub fn run(kernel: &PackWeights, args: &Arguments) {
     let p = &kernel.packing;
     let (weights, packed) = (args.read(0), args.write(1));
     let (reduced, given) = p.sides();
     // The weight that output `j` takes from the reduced index `k`.
-    let at = |k: usize, j: usize| match p.product {
-        Product::Forward => k * p.cout + j,
-        Product::InputGradient => {
+    let at = |k: usize, j: usize| match p.is_turned() {
+        false => k * p.cout + j,
+        true => {
             let (tap, o) = (p.taps - 1 - k / p.cout, k % p.cout);
             (tap * p.cin + j) * p.cout + o
         }
@@ -37,7 +37,7 @@ pub fn run(kernel: &PackWeights, args: &Arguments) {
                 for j in 0..width {
                     let given_channel = n * width + j;
                     let u = if given_channel < given {
-                        let (i, o) = if p.product == Product::Forward { (k, given_channel) } else { (given_channel, k) };
+                        let (i, o) = if p.is_turned() { (given_channel, k) } else { (k, given_channel) };
                         transform_weight([0, 1, 2].map(|tap| weights[(tap * p.cin + i) * p.cout + o]))
                     } else {
                         [0.0; PRODUCTS]
@@ -55,7 +55,7 @@ pub fn run(kernel: &PackWeights, args: &Arguments) {
                 for j in 0..width {
                     let given_channel = n * width + j;
                     let u = if given_channel < given && k < reduced {
-                        let (i, o) = if p.product == Product::Forward { (k, given_channel) } else { (given_channel, k) };
+                        let (i, o) = if p.is_turned() { (given_channel, k) } else { (k, given_channel) };
                         transform_weight([0, 1, 2].map(|tap| weights[(tap * p.cin + i) * p.cout + o]))
                     } else {
                         [0.0; PRODUCTS]

@@ -1,27 +1,27 @@
 //! `pack_weights`' dispatch: one shader for every layout, all of them panels of a matrix.
 
 use super::super::gpu::{Value, count, line, whole};
-use super::{Dispatch, Kernel, Layout, Limits, Operand, PackWeights, Packing, Product};
+use super::{Dispatch, Kernel, Layout, Limits, Operand, PackWeights, Packing};
 
 pub fn dispatches(kernel: &PackWeights, limits: &Limits) -> Vec<Dispatch> {
     let operands = kernel.operands();
     let packing = &kernel.packing;
     let length = operands[1].len();
     // As the parameter lies: one panel of the forward product. Turned: one of the input's gradient.
-    let (product, reversed, width) = match packing.layout {
-        Layout::AsIs => (Product::Forward, false, packing.cout),
-        Layout::Turned => (Product::InputGradient, false, packing.cin),
+    let (turned, reversed, width) = match packing.layout {
+        Layout::AsIs => (false, false, packing.cout),
+        Layout::Turned => (true, false, packing.cin),
         // In one panel.
         Layout::Winograd { .. } => return vec![winograd(packing, &operands, limits)],
         Layout::WinogradPairs { .. } => unreachable!("no GPU family packs so"),
-        Layout::Panels { width } => (packing.product, packing.product == Product::InputGradient, width),
+        Layout::Panels { width } => (packing.is_turned(), packing.is_turned(), width),
     };
     let groups = line(length, limits);
     let constants = vec![
         ("TAPS", count(packing.taps)),
         ("CIN", count(packing.cin)),
         ("COUT", count(packing.cout)),
-        ("FORWARD", Value::U32(u32::from(product == Product::Forward))),
+        ("FORWARD", Value::U32(u32::from(!turned))),
         ("REVERSED", Value::U32(u32::from(reversed))),
         ("WIDTH", count(width)),
         ("LENGTH", count(length)),
@@ -36,7 +36,7 @@ fn winograd(packing: &Packing, operands: &[Operand], limits: &Limits) -> Dispatc
     let constants = vec![
         ("CIN", count(packing.cin)),
         ("COUT", count(packing.cout)),
-        ("FORWARD", Value::U32(u32::from(packing.product == Product::Forward))),
+        ("FORWARD", Value::U32(u32::from(!packing.is_turned()))),
         ("GRID", Value::U32(groups[0])),
     ];
     let bindings = vec![whole(operands, 0), whole(operands, 1)];

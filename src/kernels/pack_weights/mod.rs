@@ -6,20 +6,12 @@ mod gpu;
 
 use super::conv::Conv;
 use super::winograd::{self, PRODUCTS};
-use super::{Choice, DType, Family, Kernel, Operand, cpu::Arguments, gpu::Dispatch, gpu::Limits};
-
-/// Which product the weights are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Product {
-    /// Reduces over (tap, cin), gives cout.
-    Forward,
-    /// Reduces over (tap, cout), gives cin.
-    InputGradient,
-}
+use super::{Choice, DType, Family, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// How weights `[tap, cin, cout]` lie for a product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packing {
+    /// Not the weights' gradient, which reads none.
     pub product: Product,
     pub taps: usize,
     pub cin: usize,
@@ -47,20 +39,21 @@ pub enum Layout {
 
 impl Packing {
     pub fn new(conv: &Conv, product: Product, choice: &Choice) -> Packing {
+        assert!(product != Product::WeightGradient, "the weights' gradient reads no weights");
         let layout = match (&choice.family, product) {
             (Family::Native(isa), _) if winograd::applies(conv, choice) => match winograd::paired(choice) {
                 false => Layout::Winograd { width: isa.width() },
                 true => Layout::WinogradPairs { width: isa.width() },
             },
             (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
-            (_, Product::Forward) => match choice.family_for("conv_forward", conv) {
-                Family::Winograd => Layout::Winograd { width: conv.cout },
-                _ => Layout::AsIs,
-            },
-            (_, Product::InputGradient) => match choice.family_for("conv_input_gradient", conv) {
+            (_, Product::InputGradient) => match choice.family_for(product, conv) {
                 Family::Tiled | Family::Cooperative(_) => Layout::Turned,
                 Family::Registers => Layout::Panels { width: conv.cin },
                 Family::Winograd => Layout::Winograd { width: conv.cin },
+                _ => Layout::AsIs,
+            },
+            (_, Product::Forward | Product::WeightGradient) => match choice.family_for(product, conv) {
+                Family::Winograd => Layout::Winograd { width: conv.cout },
                 _ => Layout::AsIs,
             },
         };
@@ -69,10 +62,12 @@ impl Packing {
 
     /// (reduced, given): channels summed over and channels given.
     pub fn sides(&self) -> (usize, usize) {
-        match self.product {
-            Product::Forward => (self.cin, self.cout),
-            Product::InputGradient => (self.cout, self.cin),
-        }
+        if self.is_turned() { (self.cout, self.cin) } else { (self.cin, self.cout) }
+    }
+
+    /// Whether it is of the input's gradient, which reduces over cout.
+    pub fn is_turned(&self) -> bool {
+        self.product == Product::InputGradient
     }
 
     /// Shape of the packed weights.

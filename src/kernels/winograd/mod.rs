@@ -23,7 +23,7 @@ pub use inputs::{TileInputs, row_values, transform_input_pairs, transform_inputs
 pub use transforms::{input_gradient, output, output_gradient, transform_weight, transform_weight_gradient};
 
 /// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 (direct
-/// products) or 3.
+/// products) or 3. A GPU's F(3,3) takes narrow layers too where it is 3, which is for checks.
 pub const SIZE: &str = "OUTPUTS";
 /// The CPU's tile size that says what F(3,3)'s products are of in mixed precision: 1 of pairs of bf16, 0 of f32, made
 /// from what is stored in bf16.
@@ -36,7 +36,7 @@ pub const OUTPUTS: usize = 3;
 pub const PRODUCTS: usize = 5;
 /// Whether F(3,3)'s products are of pairs of bf16.
 pub fn paired(choice: &Choice) -> bool {
-    choice.precision == Precision::Mixed && choice.tile(PAIRS, 1) == 1
+    choice.precision == Precision::Mixed && choice.tiles.get(PAIRS).is_none_or(|&pairs| pairs == 1)
 }
 
 /// All ways in which this processor has a precision: direct products, then F(3,3) wherever a shape allows it, in mixed

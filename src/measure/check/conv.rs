@@ -17,7 +17,7 @@ use crate::kernels::reference::{
     ConvolutionGradient, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, max_pool, max_pool_backward,
     relu, relu_backward, statistics,
 };
-use crate::kernels::{Family, winograd};
+use crate::kernels::{Family, Product, winograd};
 use crate::measure::check::data::{Data, affine, undecided};
 use crate::tensor::DType;
 
@@ -44,13 +44,13 @@ enum Pairs {
 }
 
 impl Pairs {
-    /// How a room computes a case; `None` where it multiplies in f32.
-    fn of(judge: &Judge, case: &Case, room: &str) -> Option<Pairs> {
+    /// How a product of a case is computed; `None` where it multiplies in f32.
+    fn of(judge: &Judge, case: &Case, product: Product) -> Option<Pairs> {
         let choice = &judge.subject.choice;
         if winograd::paired(choice) && winograd::applies(&case.conv, choice) {
             return Some(Pairs::Tiles);
         }
-        matches!(choice.family_for(room, &case.conv), Family::Cooperative(_)).then_some(Pairs::Cooperative)
+        matches!(choice.family_for(product, &case.conv), Family::Cooperative(_)).then_some(Pairs::Cooperative)
     }
 
     /// z, not yet rounded.
@@ -192,7 +192,7 @@ pub fn forward(judge: &mut Judge) -> Result<usize> {
         let got = judge.run(kernel, &read.inputs)?;
 
         let exact = convolution(shape(case), &read.a, &double(&w), &vec![0.0; c.cout]);
-        let pairs = Pairs::of(judge, case, "conv_forward");
+        let pairs = Pairs::of(judge, case, Product::Forward);
         let [_, stored_bound, exact_bound] = Pairs::bounds(pairs, judge);
         let mut z = judge.stored(&pairs.map_or_else(|| exact.clone(), |p| p.forward(case, &read.a, &double(&w))));
         if let Some(found) = got.get("z") {
@@ -294,13 +294,13 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
             (single(&rows), gradient.z)
         };
         let exact = convolution_backward(shape(case), &read.a, &double(&w), &dz);
-        let rooms = ["conv_weight_gradient", "conv_input_gradient"].map(|room| Pairs::of(judge, case, room));
+        let pairs = [Product::WeightGradient, Product::InputGradient].map(|product| Pairs::of(judge, case, product));
         let wanted = |pairs: Option<Pairs>| match pairs {
             Some(pairs) => pairs.backward(case, &read.a, &double(&w), &dz),
             None => exact.clone(),
         };
-        let want_w = wanted(rooms[0]).w;
-        let want_a = wanted(rooms[1]).a;
+        let want_w = wanted(pairs[0]).w;
+        let want_a = wanted(pairs[1]).a;
 
         read.inputs.extend([
             ("z", bytes(&stored)),
@@ -310,9 +310,9 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
             ("weights", packed(judge, kernel.packing(), &w)?),
         ]);
         let got = judge.run(kernel, &read.inputs)?;
-        let [summed, _, exact_bound] = Pairs::bounds(rooms[0], judge);
+        let [summed, _, exact_bound] = Pairs::bounds(pairs[0], judge);
         judge.compare_within("dw", &got["weights_gradient"], &want_w, summed);
-        if rooms[0].is_some() {
+        if pairs[0].is_some() {
             judge.compare_within("dw, exact", &got["weights_gradient"], &exact.w, exact_bound);
         }
         if read.y.is_empty() {
@@ -320,7 +320,7 @@ pub fn backward(judge: &mut Judge) -> Result<usize> {
         }
         let mut masked = relu_backward(&read.y, &want_a);
         let sums = joined(&got["below_partials"], kernel.tiles());
-        let [mut bound, stored_bound, exact_bound] = Pairs::bounds(rooms[1], judge);
+        let [mut bound, stored_bound, exact_bound] = Pairs::bounds(pairs[1], judge);
         if let Some(found) = got.get("below_dy") {
             let what = if is_identity(case) { "dz" } else { "da" };
             judge.compare_within(what, found, &judge.stored(&masked), stored_bound);

@@ -62,18 +62,32 @@ pub const HALF: f64 = 1.0 / 256.0 + BOUND;
 /// pointed one way: u·(1 + 2·1.6).
 pub const EXACT: f64 = 4.2 / 256.0;
 
-/// The kernels' names, in the order of a step.
-pub const KERNELS: [&str; 9] = [
-    "pack_weights",
-    "conv_forward",
-    "batch_norm_forward",
-    "dense_forward",
-    "loss",
-    "dense_backward",
-    "batch_norm_backward",
-    "conv_backward",
-    "sgd",
+/// Runs a kernel's cases and says how many they were.
+type Cases = fn(&mut Judge) -> Result<usize>;
+
+/// Every kernel's room, in the order of a step, and how it is judged.
+const ROOMS: &[(&str, Cases)] = &[
+    ("pack_weights", small::pack_weights),
+    ("conv_forward", conv::forward),
+    ("batch_norm_forward", batch_norm::forward),
+    ("dense_forward", dense::forward),
+    ("loss", small::loss),
+    ("dense_backward", dense::backward),
+    ("batch_norm_backward", batch_norm::backward),
+    ("conv_backward", conv::backward),
+    ("sgd", small::sgd),
 ];
+
+/// Their names.
+pub const KERNELS: [&str; ROOMS.len()] = {
+    let mut names = [""; ROOMS.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = ROOMS[i].0;
+        i += 1;
+    }
+    names
+};
 
 /// Runs one kernel on one device; as [`crate::kernels::cpu::run_alone`].
 pub type Alone<'a> = dyn Fn(&dyn Kernel, &dyn Fn(&Operand) -> Option<Vec<u8>>) -> Result<Vec<Vec<u8>>> + 'a;
@@ -162,22 +176,12 @@ pub fn cooperative_size(gpu: &gpu::Gpu) -> Result<u8> {
 }
 
 fn checked(subject: &Subject, name: &str, channels: usize) -> Result<Report> {
-    let mut judge = Judge { subject, channels, case: 0, shape: String::new(), found: Vec::new() };
-    let (kernel, cases) = match name {
-        "pack_weights" => ("pack_weights", small::pack_weights(&mut judge)?),
-        "conv_forward" => ("conv_forward", conv::forward(&mut judge)?),
-        "batch_norm_forward" => ("batch_norm_forward", batch_norm::forward(&mut judge)?),
-        "dense_forward" => ("dense_forward", dense::forward(&mut judge)?),
-        "loss" => ("loss", small::loss(&mut judge)?),
-        "dense_backward" => ("dense_backward", dense::backward(&mut judge)?),
-        "batch_norm_backward" => ("batch_norm_backward", batch_norm::backward(&mut judge)?),
-        "conv_backward" => ("conv_backward", conv::backward(&mut judge)?),
-        "sgd" => ("sgd", small::sgd(&mut judge)?),
-        other => {
-            return Err(Error::usage("KERNEL", format!("there is no kernel '{other}'"))
-                .help(format!("There are: {}.", KERNELS.join(", "))));
-        }
+    let Some((kernel, cases)) = ROOMS.iter().find(|(room, _)| *room == name) else {
+        let what = format!("there is no kernel '{name}'");
+        return Err(Error::usage("KERNEL", what).help(format!("There are: {}.", KERNELS.join(", "))));
     };
+    let mut judge = Judge { subject, channels, case: 0, shape: String::new(), found: Vec::new() };
+    let cases = cases(&mut judge)?;
     let size = |f: &Finding| if f.error.is_nan() { f64::INFINITY } else { f.error / f.bound };
     let worst = judge.found.iter().max_by(|a, b| size(a).total_cmp(&size(b))).cloned();
     let compared = judge.found.len();

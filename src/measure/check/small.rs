@@ -4,7 +4,7 @@ use super::rounded::{WEIGHT as G, rounded};
 use super::{Judge, STORED, bytes, double};
 use crate::error::Result;
 use crate::kernels::loss::Loss;
-use crate::kernels::pack_weights::{Layout, PackWeights, Product};
+use crate::kernels::pack_weights::{Layout, PackWeights};
 use crate::kernels::reference::{Labels, losses_by_tag, nesterov};
 use crate::kernels::sgd::{BLOCK, FINITE, Sgd};
 
@@ -74,7 +74,7 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
         let element = |j: usize| match packing.layout {
             Layout::Winograd { width } => {
                 let (row, to) = (j / width % reduced, j / width / reduced / G.len() * width + j % width);
-                let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
+                let (i, o) = if packing.is_turned() { (to, row) } else { (row, to) };
                 let product = j / width / reduced % G.len();
                 if to < given { (0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum() } else { 0.0 }
             }
@@ -82,7 +82,7 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
                 let plane = reduced.div_ceil(2) * 2 * width;
                 let (row, to) =
                     (j / 2 / width * 2 % reduced.next_multiple_of(2) + j % 2, j / plane / G.len() * width + j / 2 % width);
-                let (i, o) = if packing.product == Product::Forward { (row, to) } else { (to, row) };
+                let (i, o) = if packing.is_turned() { (to, row) } else { (row, to) };
                 let product = j / plane % G.len();
                 if to < given && row < reduced { rounded((0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum()) } else { 0.0 }
             }
@@ -92,10 +92,10 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
                 let reduced = taps * reduced;
                 let (panel, row, column) = (j / width / reduced, j / width % reduced, j % width);
                 let to = panel * width + column;
-                match packing.product {
+                match packing.is_turned() {
                     _ if to >= given => 0.0,
-                    Product::Forward => at(row / cin, row % cin, to),
-                    Product::InputGradient => at(taps - 1 - row / cout, to, row % cout),
+                    false => at(row / cin, row % cin, to),
+                    true => at(taps - 1 - row / cout, to, row % cout),
                 }
             }
         };
@@ -134,7 +134,7 @@ pub fn sgd(judge: &mut Judge) -> Result<usize> {
             }
             gradients[n - 1] = f32::NAN;
         }
-        let hyper = [0.03f32, 0.9];
+        let hyper = [[0.03f32, 0.9], [0.5, 0.0], [0.001, 0.99], [0.1, 0.5]][i % 4];
         let inputs = vec![
             ("gradients", bytes(&gradients)),
             ("hyper", bytes(&hyper)),

@@ -2,7 +2,7 @@
 //! by what they are for, because only measuring tells: many threads with shared memory on GPUs, few
 //! threads with large tiles in registers where memory of a workgroup is no faster than any other.
 
-use crate::kernels::{Choice, Family, Precision};
+use crate::kernels::{Choice, Family, Precision, Product};
 
 /// A way to compute one of a GPU's products.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +54,11 @@ pub fn of(room: &str, software: bool) -> Vec<Candidate> {
 /// F(3,3) and the direct products in registers. A processor keeps few sums in registers anyway, and gains by loading
 /// less; on a GPU more than some thirty fours leave no room for other threads.
 fn registers(room: &str, software: bool) -> Vec<Candidate> {
-    let sizes: &[[u32; 2]] = match (room, software) {
-        ("conv_weight_gradient", true) => &[[8, 4], [3, 4], [6, 4]],
-        ("conv_weight_gradient", false) => &[[2, 2], [2, 4], [1, 4], [4, 2], [3, 3]],
-        (_, true) => &[[12, 4], [9, 4], [24, 4], [18, 4]],
-        (_, false) => &[[6, 4], [9, 4], [9, 2], [12, 2], [6, 2]],
+    let sizes: &[[u32; 2]] = match (room == Product::WeightGradient.name(), software) {
+        (true, true) => &[[8, 4], [3, 4], [6, 4]],
+        (true, false) => &[[2, 2], [2, 4], [1, 4], [4, 2], [3, 3]],
+        (false, true) => &[[12, 4], [9, 4], [24, 4], [18, 4]],
+        (false, false) => &[[6, 4], [9, 4], [9, 2], [12, 2], [6, 2]],
     };
     let candidate =
         |family: Family, &[rows, quads]: &[u32; 2]| Candidate { family, tiles: vec![("ROWS", rows), ("QUADS", quads)] };
@@ -67,7 +67,7 @@ fn registers(room: &str, software: bool) -> Vec<Candidate> {
 }
 
 fn tiled(room: &str) -> Vec<Candidate> {
-    if room == "conv_weight_gradient" {
+    if room == Product::WeightGradient.name() {
         const NAMES: [&str; 5] = ["ROW_QUADS", "QUADS", "LANES", "COLUMNS", "DEPTH"];
         // What a workgroup reads it makes from z, p and dy: the more rows, the less often.
         const SIZES: [[u32; 5]; 8] = [
@@ -110,11 +110,10 @@ pub fn mixed(room: &str, cooperative_sizes: &[u8]) -> Vec<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::tiles::ROOMS;
 
     #[test]
     fn every_candidate_can_be_and_leaves_the_other_rooms_alone() {
-        for (room, software) in ROOMS.into_iter().flat_map(|room| [(room, true), (room, false)]) {
+        for (room, software) in Product::ALL.into_iter().map(Product::name).flat_map(|room| [(room, true), (room, false)]) {
             for candidate in of(room, software) {
                 let choice = candidate.put(room, &Choice::gpu(Family::Tiled));
                 choice.check().unwrap_or_else(|e| panic!("{room} {candidate:?}: {e}"));

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use super::check::{self, Alone, BOUND, EXACT_F16, STORED_F16, Subject};
 use crate::device::Program;
 use crate::error::Result;
-use crate::kernels::tiles::ROOMS;
-use crate::kernels::{Choice, Family, Precision};
+use crate::kernels::{Choice, Family, Precision, Product};
 use crate::network::Network;
 use crate::plan::{Plan, Settings};
 pub use candidates::Candidate;
@@ -41,7 +40,7 @@ pub struct Problem<'a> {
     pub batch: usize,
     /// After this time no further candidate is tried.
     pub budget: Duration,
-    /// What is tried in a room, the untuned one first: [`candidates::of`].
+    /// What is tried in a room ([`Product::name`]), the untuned one first: [`candidates::of`].
     pub candidates: &'a dyn Fn(&str) -> Vec<Candidate>,
 }
 
@@ -67,10 +66,10 @@ pub fn tune(rig: &Rig, problem: &Problem, watch: &mut dyn FnMut(Event)) -> Resul
 pub fn tune_in(precision: Precision, rig: &Rig, problem: &Problem, watch: &mut dyn FnMut(Event)) -> Result<Choice> {
     let end = Instant::now() + problem.budget;
     let mut choice = Choice::gpu(Family::Tiled).in_precision(precision);
-    for (i, room) in ROOMS.into_iter().enumerate() {
+    for (i, product) in Product::ALL.into_iter().enumerate() {
         let left = end.saturating_duration_since(Instant::now());
-        let until = Instant::now() + left / (ROOMS.len() - i) as u32;
-        let room = Room { rig, problem, room, before: &choice };
+        let until = Instant::now() + left / (Product::ALL.len() - i) as u32;
+        let room = Room { rig, problem, product, room: product.name(), before: &choice };
         if let Some(winner) = room.winner(until, watch)? {
             choice = winner.put(room.room, &choice);
         }
@@ -82,20 +81,18 @@ pub fn tune_in(precision: Precision, rig: &Rig, problem: &Problem, watch: &mut d
 struct Room<'a> {
     rig: &'a Rig<'a>,
     problem: &'a Problem<'a>,
+    product: Product,
+    /// The product's name.
     room: &'static str,
     before: &'a Choice,
 }
 
 impl Room<'_> {
-    fn kernel(&self) -> &'static str {
-        if self.room == "conv_forward" { "conv_forward" } else { "conv_backward" }
-    }
-
     fn trial(&self, candidate: &Candidate) -> Result<Trial> {
         let (batch, most_flops) = if self.rig.software { (1, SOFTWARE_FLOPS) } else { (self.problem.batch, u64::MAX) };
         let choice = candidate.put(self.room, self.before);
         let settings = Settings::new(batch, choice);
-        Trial::new(self.rig.load, self.problem.network, &settings, self.kernel(), most_flops, self.rig.software)
+        Trial::new(self.rig.load, self.problem.network, &settings, self.product.kernel(), most_flops, self.rig.software)
     }
 
     /// A whole step of the network, with this choice.
@@ -166,7 +163,7 @@ impl Room<'_> {
     /// whole step gains by it.
     fn proven(&self, candidate: &Candidate, first: &Candidate, untuned: &mut Trial) -> std::result::Result<f64, String> {
         let subject = Subject { choice: candidate.put(self.room, self.before), alone: self.rig.alone };
-        let report = check::large(&subject, self.kernel()).map_err(|e| e.what)?;
+        let report = check::large(&subject, self.product.kernel()).map_err(|e| e.what)?;
         if let Some(wrong) = report.failed.first() {
             return Err(format!("is wrong against the reference: {}, relative error {:.1e}", wrong.what, wrong.error));
         }

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, Run, Section, TensorId, View, names};
 use crate::error::{Error, Result};
-use crate::kernels::Choice;
 use crate::kernels::batch_norm_forward::{BatchNormForward, From};
 use crate::kernels::conv::{Conv, Source};
 use crate::kernels::conv_forward::ConvForward;
@@ -16,6 +15,7 @@ use crate::kernels::loss::Loss;
 use crate::kernels::pack_weights::PackWeights;
 use crate::kernels::sgd::{BLOCK, Sgd};
 use crate::kernels::tiles::LARGEST_LOSS_SCALE;
+use crate::kernels::{Choice, Product};
 use crate::network::{Network, Parameters};
 use crate::tensor::{DType, Role};
 
@@ -137,7 +137,7 @@ impl<'a> Builder<'a> {
         let convs: Vec<Conv> =
             network.layers.iter().zip(network.lengths()?).map(|(l, n)| Conv::new(l, n, settings.batch)).collect();
         let choice = &settings.choice;
-        if let Some(i) = convs.iter().position(|conv| !choice.family_for("conv_forward", conv).has(choice.precision)) {
+        if let Some(i) = convs.iter().position(|conv| !choice.family_for(Product::Forward, conv).has(choice.precision)) {
             let what = format!("mixed pools at most {LARGEST_WINDOW} positions on a GPU, and layer {} pools more", i + 1);
             return Err(Error::usage("settings.choice.precision", what).help("Take --precision f32, or --device cpu."));
         }

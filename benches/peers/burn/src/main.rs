@@ -114,7 +114,7 @@ fn main() {
     let (batch, steps, warm_up) = (number("--batch", "23"), number("--steps", "6"), number("--warm-up", "2"));
     let (mode, network) = (flag("--mode", "training"), flag("--network", "3^9"));
     let training = mode == "training";
-    let (module, modules, first) = match network.as_str() {
+    let (module, modules, first): (usize, usize, usize) = match network.as_str() {
         "3^9" => (3, 9, 3),
         "3^5-81" => (3, 5, 81),
         other => panic!("--network: {other} is not written here"),

@@ -1,15 +1,15 @@
 //! The input's gradient: the product, ending with the mask and the sums of the layer below.
 
-use super::{Ways, reads};
+use super::{NO_WAVE, Ways, reads};
 use crate::kernels::clip_ranges::{self, Bind, Part};
 use crate::kernels::conv_backward::ConvBackward;
 use crate::kernels::conv_shaders::{binds, constants, quads, sides, threads};
 use crate::kernels::cooperative::{self, CHANNELS, POSITIONS};
-use crate::kernels::gpu::{Dispatch, LINE, Limits, Value};
-use crate::kernels::prepared::{TILES_A_SUM, numbers, reading};
+use crate::kernels::gpu::{Dispatch, LINE, Limits, Value, numbers};
+use crate::kernels::prepared::{TILES_A_SUM, reading};
 use crate::kernels::tiles::{Registers, Sizes};
 use crate::kernels::winograd::OUTPUTS;
-use crate::kernels::{Family, Operand};
+use crate::kernels::{Family, Operand, Product};
 
 /// How the input's gradient of a clip is cut; see the shaders' headers.
 enum Tiling {
@@ -26,7 +26,7 @@ impl Tiling {
         let ways = Ways::of(kernel);
         match ways.input {
             Family::Plain => {
-                return Tiling::Plain { tile: kernel.choice.tile("conv_input_gradient.TILE", 32) as usize };
+                return Tiling::Plain { tile: kernel.choice.tile(Product::InputGradient.shader(Family::Plain), "TILE") as usize };
             }
             Family::Registers => return Tiling::Registers(ways.input_sizes),
             Family::Winograd => return Tiling::Winograd,
@@ -34,7 +34,7 @@ impl Tiling {
             Family::Tiled | Family::Native(_) => {}
         }
         let (_, cin) = sides(conv, &kernel.source);
-        let sizes = Sizes::of(&kernel.choice, "conv_input_gradient.tiled");
+        let sizes = Sizes::of(&kernel.choice, Product::InputGradient);
         let rows = sizes.rows.min(conv.input);
         let quads = quads(cin, sizes.quads);
         let lanes = threads(conv.input, rows, sizes.lanes);
@@ -66,7 +66,7 @@ pub fn tiles(kernel: &ConvBackward) -> usize {
 pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) -> Vec<Dispatch> {
     let conv = &kernel.conv;
     let places = kernel.places();
-    let (weights, partials) = (places.weights.unwrap_or_default(), places.below_partials.unwrap_or_default());
+    let (weights, partials) = (places.weights.expect(NO_WAVE), places.below_partials.expect(NO_WAVE));
     let mut bound = reads(kernel);
     bound.extend([
         Bind::Whole(weights),
@@ -74,7 +74,6 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
         Bind::Clips(partials, "PARTIALS_AT"),
     ]);
     let mut constants = constants(conv, &kernel.source);
-    constants.push(kernel.choice.half());
     constants.extend(numbers(&[("SUMS", kernel.sums())]));
     let tiling = Tiling::of(kernel);
     let tiles = tiling.tiles(kernel);
@@ -84,6 +83,7 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
             ("conv_input_gradient", (tiles * conv.cin).div_ceil(64))
         }
         Tiling::Tiled { rows, quads, lanes, columns, depth, halo } => {
+            constants.push(kernel.choice.half());
             constants.extend(numbers(&[
                 ("ROWS", rows),
                 ("QUADS", quads),
@@ -95,6 +95,7 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
             ("conv_input_gradient.tiled", tiles * conv.cin.div_ceil(4 * quads * columns))
         }
         Tiling::Cooperative { size } => {
+            constants.push(kernel.choice.half());
             constants.extend(cooperative::matrices(size));
             constants.extend(numbers(&[("SPAN", POSITIONS), ("WIDTH", CHANNELS)]));
             ("conv_input_gradient.cooperative", tiles * conv.cin.div_ceil(CHANNELS))
@@ -118,7 +119,7 @@ pub fn products(kernel: &ConvBackward, ways: &Ways, part: &Part, gradients: usiz
     all.extend(numbers(&[("COUT", conv.cout), ("TAPS", conv.taps), ("GRADIENT_ROWS", ways.gradient_rows(conv))]));
     all.extend(sizes.constants());
     let groups = (conv.input.div_ceil(sizes.span()) * sizes.columns(conv.cin)).div_ceil(sizes.threads);
-    let weights = Bind::Whole(kernel.places().weights.unwrap_or_default());
+    let weights = Bind::Whole(kernel.places().weights.expect(NO_WAVE));
     part.dispatch("conv_input_gradient.registers", &all, &ends(kernel, gradients, &[weights]), groups)
 }
 
@@ -141,7 +142,7 @@ fn below(kernel: &ConvBackward) -> impl Iterator<Item = (&'static str, Value)> {
 /// Bindings of the input's gradient: the source, what is put together or multiplied, and what is written.
 fn ends(kernel: &ConvBackward, from: usize, with: &[Bind]) -> Vec<Bind> {
     let places = kernel.places();
-    let partials = places.below_partials.unwrap_or_default();
+    let partials = places.below_partials.expect(NO_WAVE);
     let mut all = binds(&kernel.source, places.coefficients).to_vec();
     all.push(Bind::Held(from));
     all.extend_from_slice(with);

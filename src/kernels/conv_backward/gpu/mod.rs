@@ -10,10 +10,12 @@ pub use weights::{parts as weight_parts, values as weight_values};
 
 use super::super::clip_ranges::Bind;
 use super::super::conv_shaders::binds;
-use super::super::prepared::{self, Tiles, gradient_rows, input_rows};
+use super::super::prepared::{
+    self, ACTIVATIONS, GRADIENT_TILES, GRADIENTS, INPUT_TILES, PRODUCTS_OF_TILES, Tiles, gradient_rows, input_rows,
+};
 use super::super::tiles::Registers;
 use super::super::winograd::OUTPUTS;
-use super::super::{Family, Operand};
+use super::super::{Family, Operand, Product};
 use super::{Conv, ConvBackward, Dispatch, Kernel, Limits, Source};
 
 pub fn dispatches(kernel: &ConvBackward, limits: &Limits) -> Vec<Dispatch> {
@@ -29,6 +31,9 @@ pub fn dispatches(kernel: &ConvBackward, limits: &Limits) -> Vec<Dispatch> {
     }
     all
 }
+
+/// Why operands of the input's gradient are there where it is computed.
+const NO_WAVE: &str = "a wave has no gradient";
 
 /// What both products read: source, first_weights, norm, z, p, dy, coefficients.
 fn reads(kernel: &ConvBackward) -> Vec<Bind> {
@@ -54,13 +59,13 @@ struct Ways {
 impl Ways {
     fn of(kernel: &ConvBackward) -> Ways {
         let (conv, choice) = (&kernel.conv, &kernel.choice);
-        let [weights, input] = ["conv_weight_gradient", "conv_input_gradient"].map(|room| choice.family_for(room, conv));
-        let wanted = Registers::of(choice, "conv_weight_gradient.registers");
+        let [weights, input] = [Product::WeightGradient, Product::InputGradient].map(|product| choice.family_for(product, conv));
+        let wanted = Registers::of(choice, Product::WeightGradient);
         let rows = if weights == Family::Winograd { conv.cin } else { conv.taps * conv.cin } / 4;
         let weight_sizes =
             Registers { rows: wanted.rows.min(rows.max(1)), quads: wanted.quads.min(conv.cout.div_ceil(4)), ..wanted };
         let positions = if input == Family::Winograd { Tiles::count(conv) } else { conv.input };
-        let input_sizes = Registers::of(choice, "conv_input_gradient.registers").within(positions, 1, conv.cin);
+        let input_sizes = Registers::of(choice, Product::InputGradient).within(positions, 1, conv.cin);
         Ways { weights, input, weight_sizes, input_sizes }
     }
 
@@ -90,13 +95,6 @@ impl Ways {
     }
 }
 
-/// Names of what is made before it is multiplied.
-const ACTIVATIONS: &str = "activations";
-const GRADIENTS: &str = "gradients";
-const INPUT_TILES: &str = "input tiles";
-const GRADIENT_TILES: &str = "gradient tiles";
-const PRODUCTS_OF_TILES: &str = "products";
-
 /// Scratch operands behind `weight_partials`.
 pub fn scratch(kernel: &ConvBackward) -> Vec<Operand> {
     let conv = &kernel.conv;
@@ -119,36 +117,35 @@ fn beforehand(kernel: &ConvBackward, ways: &Ways, operands: &[Operand], limits: 
         return Vec::new();
     }
     let (conv, places) = (&kernel.conv, kernel.places());
-    let at = |name| operands.iter().position(|o| o.name == name).unwrap_or_default();
+    let at = |name| prepared::place(operands, name);
     let reads = reads(kernel);
     let by_clip = reads.iter().filter_map(|b| if let Bind::Clips(o, _) = b { Some(*o) } else { None });
     let by_clip = by_clip.chain([Some(places.weight_partials), places.below_dy, places.below_partials].into_iter().flatten());
     let (activation_rows, gradient_rows, tiles) = (ways.activation_rows(conv), ways.gradient_rows(conv), ways.tiles(conv));
-    let (activations, gradients) = (at(ACTIVATIONS), at(GRADIENTS));
-    let [input_tiles, gradient_tiles] = [at(INPUT_TILES), at(GRADIENT_TILES)];
+    let gradients = at(GRADIENTS);
     let mut all = Vec::new();
     for part in prepared::parts(operands, by_clip, conv.clips, limits) {
         all.push(prepared::gradients(&part, conv, &reads[3..], gradient_rows, gradients));
         if ways.weights == Family::Winograd || ways.input == Family::Winograd {
-            all.push(tiles.gradient(&part, conv, gradient_rows, [gradients, gradient_tiles]));
+            all.push(tiles.gradient(&part, conv, gradient_rows, [gradients, at(GRADIENT_TILES)]));
         }
         if ways.weights_prepared() {
-            all.push(prepared::input(&part, conv, &kernel.source, activation_rows, activations));
+            all.push(prepared::input(&part, conv, &kernel.source, activation_rows, at(ACTIVATIONS)));
         }
         match ways.weights {
-            Family::Registers => all.push(weights::products(kernel, ways, &part, activations, gradients)),
+            Family::Registers => all.push(weights::products(kernel, ways, &part, at(ACTIVATIONS), gradients)),
             Family::Winograd => {
-                all.push(tiles.input(&part, conv, activation_rows, [activations, input_tiles]));
-                all.push(weights::products(kernel, ways, &part, input_tiles, gradient_tiles));
+                all.push(tiles.input(&part, conv, activation_rows, [at(ACTIVATIONS), at(INPUT_TILES)]));
+                all.push(weights::products(kernel, ways, &part, at(INPUT_TILES), at(GRADIENT_TILES)));
             }
             _ => {}
         }
         match ways.input {
             Family::Registers => all.push(input::products(kernel, ways, &part, gradients)),
             Family::Winograd => {
-                let (products, weights) = (at(PRODUCTS_OF_TILES), places.weights.unwrap_or_default());
+                let (products, weights) = (at(PRODUCTS_OF_TILES), places.weights.expect(NO_WAVE));
                 let sides = [conv.cout, conv.cin];
-                all.push(tiles.product(&part, &ways.input_sizes, sides, [gradient_tiles, weights, products]));
+                all.push(tiles.product(&part, &ways.input_sizes, sides, [at(GRADIENT_TILES), weights, products]));
                 all.push(input::joined(kernel, ways, &part, products));
             }
             _ => {}

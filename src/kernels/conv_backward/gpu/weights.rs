@@ -5,30 +5,31 @@ use crate::kernels::clip_ranges::{self, Bind, Part, ranges};
 use crate::kernels::conv_backward::ConvBackward;
 use crate::kernels::conv_shaders::{constants, quads, threads};
 use crate::kernels::cooperative::{self, CHANNELS, INPUT_CHANNELS};
-use crate::kernels::gpu::{Binding, Dispatch, Limits, grid, whole};
-use crate::kernels::prepared::{Tiles, numbers, shift};
-use crate::kernels::tiles::weight_sizes;
+use crate::kernels::gpu::{Binding, Dispatch, Limits, grid, numbers, whole};
+use crate::kernels::prepared::{Tiles, shift};
+use crate::kernels::tiles::Sizes;
 use crate::kernels::winograd::PRODUCTS;
-use crate::kernels::{Access, Family, Operand};
+use crate::kernels::{Access, Family, Operand, Product};
 
-/// Positions a part of the weights' gradient: a clip cut evenly into segments of at most 2048, beyond
-/// which f32 sums lose more than their order does.
+/// Positions a part of the weights' gradient: a clip cut evenly into segments of at most SEGMENT.
 fn segment(kernel: &ConvBackward) -> usize {
-    let ways = Ways::of(kernel);
-    let (length, wanted) = match ways.weights {
-        Family::Plain => (kernel.conv.length(), "conv_weight_gradient.SEGMENT"),
-        Family::Registers => (kernel.conv.length(), "conv_weight_gradient.registers.SEGMENT"),
-        // Of tiles, not positions.
-        Family::Winograd => (Tiles::count(&kernel.conv), "conv_weight_gradient.registers.SEGMENT"),
-        _ => (kernel.conv.length(), "conv_weight_gradient.tiled.SEGMENT"),
-    };
-    length.div_ceil(length.div_ceil(kernel.choice.tile(wanted, 2048) as usize))
+    let family = Ways::of(kernel).weights;
+    // Cooperative matrices have no tile sizes of their own.
+    let shader = Product::WeightGradient.shader(match family {
+        Family::Cooperative(_) => Family::Tiled,
+        family => family,
+    });
+    let length = length(kernel, family);
+    length.div_ceil(length.div_ceil(kernel.choice.tile(shader, "SEGMENT") as usize))
+}
+
+/// Positions a clip, of F(3,3) tiles.
+fn length(kernel: &ConvBackward, family: Family) -> usize {
+    if family == Family::Winograd { Tiles::count(&kernel.conv) } else { kernel.conv.length() }
 }
 
 fn segments(kernel: &ConvBackward) -> usize {
-    let by_tiles = Ways::of(kernel).weights == Family::Winograd;
-    let length = if by_tiles { Tiles::count(&kernel.conv) } else { kernel.conv.length() };
-    length.div_ceil(segment(kernel))
+    length(kernel, Ways::of(kernel).weights).div_ceil(segment(kernel))
 }
 
 /// Parts of dw: the segments of every clip.
@@ -47,18 +48,19 @@ pub fn dispatches(kernel: &ConvBackward, operands: &[Operand], limits: &Limits) 
     let mut bound = reads(kernel);
     bound.push(Bind::Clips(kernel.places().weight_partials, "PARTS_AT"));
     let mut constants = constants(conv, &kernel.source);
-    constants.push(kernel.choice.half());
     constants.extend(numbers(&[("SEGMENT", segment(kernel))]));
     let height = conv.taps * conv.cin;
     let family = Ways::of(kernel).weights;
+    // The plain shader has no mixed precision.
+    constants.extend((family != Family::Plain).then(|| kernel.choice.half()));
     let (shader, groups) = if let Family::Cooperative(size) = family {
         constants.extend(cooperative::matrices(size));
         constants.extend(numbers(&[("HEIGHT", INPUT_CHANNELS), ("WIDTH", CHANNELS)]));
         let blocks = conv.cin.div_ceil(INPUT_CHANNELS) * conv.cout.div_ceil(CHANNELS);
         ("conv_weight_gradient.cooperative", segments(kernel) * blocks)
     } else if family != Family::Plain {
-        let (sizes, row_quads) = weight_sizes(&kernel.choice);
-        let row_quads = quads(height, row_quads);
+        let sizes = Sizes::of(&kernel.choice, Product::WeightGradient);
+        let row_quads = quads(height, sizes.rows / 4);
         let quads = quads(conv.cout, sizes.quads);
         let lanes = threads(height, 4 * row_quads, sizes.lanes);
         let columns = threads(conv.cout, 4 * quads, sizes.columns);
@@ -125,7 +127,7 @@ pub fn products(kernel: &ConvBackward, ways: &Ways, part: &Part, held: usize, gr
     let (taps, length, rows, clips) = match winograd {
         true => {
             let tiles = ways.tiles(conv);
-            (1, tiles.count, [tiles.rows, 0, tiles.rows, 0], PRODUCTS)
+            (1, tiles.count, [tiles.rows, 0, tiles.rows, 0], PRODUCTS as u32)
         }
         false => {
             let rows = [ways.activation_rows(conv), conv.windows.left, ways.gradient_rows(conv), shift(conv)];
@@ -150,6 +152,6 @@ pub fn products(kernel: &ConvBackward, ways: &Ways, part: &Part, held: usize, gr
     let bands = (taps * conv.cin / 4).div_ceil(sizes.rows);
     let groups = (segments(kernel) * bands * sizes.columns(conv.cout)).div_ceil(sizes.threads);
     let mut dispatch = part.dispatch("conv_weight_gradient.registers", &all, &bound, groups);
-    dispatch.workgroups[2] *= clips as u32;
+    dispatch.workgroups[2] *= clips;
     dispatch
 }

@@ -1,0 +1,102 @@
+//! A tensor larger than an adapter binds is bound by ranges of clips: on a Vulkan adapter (software Vulkan will do) the
+//! convolution's shaders of every family and storage come to the same bits as bound whole.
+
+use tagwalk::device::gpu::{Gpu, Options, adapters, open, run_alone};
+use tagwalk::device::select::{DeviceKind, Selection};
+use tagwalk::kernels::conv::{Case, cases};
+use tagwalk::kernels::conv_backward::ConvBackward;
+use tagwalk::kernels::conv_forward::ConvForward;
+use tagwalk::kernels::product::Product;
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, winograd};
+use tagwalk::tensor::DType;
+
+/// Bytes of a binding at most: most calls need several ranges, some beginning off alignment.
+const SMALL: u64 = 8 << 10;
+
+fn gpu(largest: Option<u64>) -> Gpu {
+    let adapter = adapters::list().into_iter().min_by_key(|a| a.kind).expect("a Vulkan adapter, software or not");
+    let selection = Selection { device: DeviceKind::Gpu, adapter: Some(adapter.index.to_string()) };
+    open(&selection).unwrap().with(Options { checked: true, max_binding: largest, ..Options::default() })
+}
+
+/// Uneven numbers of an operand, the same for the same name; z and p of four values alone, so that a window's largest is
+/// found in many places.
+fn contents(operand: &Operand) -> Vec<u8> {
+    let few = matches!(operand.name, "z" | "p");
+    let salt: usize = operand.name.bytes().map(usize::from).sum();
+    let value = |j: usize| {
+        let mixed = (j * 2_654_435_761 + salt * 97) >> 7;
+        if few { [0.25f32, 0.5, 0.75, 1.0][mixed % 4] } else { (mixed % 4096) as f32 / 2048.0 - 0.9 }
+    };
+    let count: usize = operand.bytes() / operand.dtype.bytes();
+    match operand.dtype {
+        DType::F32 => (0..count).flat_map(|j| value(j).to_le_bytes()).collect(),
+        // Between 0.125 and 1, with a sign.
+        DType::F16 => (0..count).flat_map(|j| f16(value(j)).to_le_bytes()).collect(),
+        DType::I16 => (0..count).flat_map(|j| ((value(j) * 20_000.0) as i16).to_le_bytes()).collect(),
+        other => panic!("{}: {other:?}", operand.name),
+    }
+}
+
+/// f16 of a number, of as many bits as it has: 1/2048 to 2, cut off.
+fn f16(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let sign = (bits >> 16) as u16 & 0x8000;
+    let exponent = (bits >> 23 & 0xff) as i32 - 127 + 15;
+    if exponent <= 0 { sign } else { sign | (exponent as u16) << 10 | (bits >> 13 & 0x3ff) as u16 }
+}
+
+/// Ranges more than one; `None` where a clip alone is too large and the call is refused.
+fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel) -> Option<bool> {
+    let dispatches = kernel.dispatches(&ranges.limits());
+    if dispatches.iter().any(|d| d.bindings.iter().any(|b| b.length > SMALL)) {
+        return None;
+    }
+    let inputs = |o: &Operand| matches!(o.access, Access::Read | Access::Update).then(|| contents(o));
+    let [one, other] = [whole, ranges].map(|gpu| run_alone(gpu, kernel, &inputs).unwrap());
+    for ((a, b), operand) in one.iter().zip(&other).zip(kernel.operands()) {
+        let written = matches!(operand.access, Access::Write | Access::Update);
+        assert!(!written || a == b, "{case:?}, {}: {}", kernel.name(), operand.name);
+        // Nothing but zeros would be the same wherever it was read.
+        assert!(!written || a.iter().any(|&byte| byte != a[0]), "{case:?}, {}: {}", kernel.name(), operand.name);
+    }
+    Some(dispatches.len() > kernel.dispatches(&whole.limits()).len())
+}
+
+#[test]
+fn ranges_of_clips_change_no_bit() {
+    let (whole, ranges) = (gpu(None), gpu(Some(SMALL)));
+    let choices = [
+        Choice::gpu(Family::Plain),
+        Choice::gpu(Family::Tiled),
+        Choice::gpu(Family::Registers),
+        Choice::gpu(Family::Winograd).with(winograd::SIZE, 3),
+        Choice::gpu(Family::Tiled).in_precision(Precision::Mixed),
+    ];
+    for (c, choice) in choices.into_iter().enumerate() {
+        let mut split = 0;
+        for (i, case) in cases().into_iter().enumerate() {
+            let clips = 2 * case.conv.clips + 9;
+            let case = Case { conv: tagwalk::kernels::conv::Conv { clips, ..case.conv }, ..case };
+            let own = choice.family_for(Product::Forward, &case.conv) == choice.family;
+            let narrow = case.conv.cin.max(case.conv.cout) <= 36;
+            // What a family leaves to another is tested there; of what all take a third each.
+            if !own || !narrow || (c < 2 || c == 4) && i % 3 != c % 3 {
+                continue;
+            }
+            let forward = ConvForward {
+                conv: case.conv.clone(),
+                source: case.source.clone(),
+                keep_z: true,
+                statistics: true,
+                choice: choice.clone(),
+            };
+            let backward = ConvBackward { conv: case.conv.clone(), source: case.source.clone(), choice: choice.clone() };
+            for kernel in [&forward as &dyn Kernel, &backward] {
+                split += usize::from(compared(&whole, &ranges, &case, kernel).unwrap_or(false));
+            }
+        }
+        println!("{choice:?}: {split} calls in ranges");
+        assert!(split >= 20, "{choice:?}: only {split} of the calls were split");
+    }
+}

@@ -1,0 +1,154 @@
+//! What a grid's rows say: intervals without scores, arms without a network, rates chosen on validation, one factor at a time;
+//! and a dry run, which leaves none.
+#![cfg(feature = "report")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use tagwalk::experiment::grid::{Row, TagRow, row};
+use tagwalk::experiment::report::ArmRow;
+
+mod common;
+use common::grids::{command, rows};
+use common::runs::{succeeds, text, with_dataset};
+
+/// A grid's command with some of its values changed.
+fn changed<'a>(data: &'a Path, out: &'a Path, changes: &[(&str, &'a str)], more: &[&'a str]) -> Vec<&'a str> {
+    let mut all = command(data, out, more);
+    for (flag, value) in changes {
+        let at = all.iter().position(|word| word == flag).unwrap();
+        all[at + 1] = value;
+    }
+    all
+}
+
+#[test]
+fn without_scores_the_intervals_are_those_that_were_kept() {
+    let (folder, data) = with_dataset(192);
+    let [out, other] = ["grid", "other"].map(|name| folder.path().join(name));
+    succeeds(&command(&data, &out, &[]));
+    let arms = |out: &Path| fs::read(out.join("data/arms.csv")).unwrap();
+    fs::create_dir(&other).unwrap();
+    for table in ["runs.csv", "tags.csv", "intervals.csv"] {
+        fs::copy(out.join(table), other.join(table)).unwrap();
+    }
+    let (_, said) = succeeds(&command(&data, &other, &["--collect"]));
+    assert!(!said.contains("missing") && arms(&other) == arms(&out));
+    let kept = fs::read(other.join("intervals.csv")).unwrap();
+    assert!(kept == fs::read(out.join("intervals.csv")).unwrap() && kept.len() > 1000);
+    // Other resamples are not those.
+    let mut words = command(&data, &other, &["--collect"]);
+    let at = words.iter().position(|word| *word == "50").unwrap();
+    words[at] = "49";
+    succeeds(&words);
+    let rows: Vec<ArmRow> = row::read(&arms(&other)).unwrap();
+    assert!(rows.iter().all(|row| row.songs_low.is_none()) && rows.iter().any(|row| row.seeds_low.is_some()));
+}
+
+#[test]
+fn what_needs_no_network_is_what_baseline_says() {
+    let (folder, data) = with_dataset(192);
+    let out = folder.path().join("grid");
+    let floors = "none,linear-tagged-songs,linear-playlists-exclude-self,group-s-mean-tags";
+    let changes = [("--seeds", "1"), ("--arms", floors), ("--scan", "none"), ("--ranges", "0.4"), ("--steps", "2")];
+    succeeds(&changed(&data, &out, &changes, &["--remove", "0.5", "--first-seed", "3"]));
+    let rows = rows(&out);
+    let tags: Vec<TagRow> = row::read(&fs::read(out.join("tags.csv")).unwrap()).unwrap();
+    let mut compared = 0;
+    for of in rows.values().filter(|row| row.arm != "none") {
+        // The row's own command.
+        let words = of.commands.replace("DATASET", text(&data));
+        let words: Vec<&str> = words.split(' ').skip(1).chain(["--json"]).collect();
+        let said: serde_json::Value = serde_json::from_str(&succeeds(&words).0).unwrap();
+        let lines = said["lines"].as_array().unwrap();
+        let line = lines.iter().find(|line| line["arm"] == *of.arm).unwrap_or_else(|| panic!("{}: {said}", of.arm));
+        let own = tags.iter().filter(|tag| tag.hash == of.hash && tag.positives >= 5).filter_map(|tag| tag.roc_auc);
+        let own: Vec<f64> = own.collect();
+        let auc = own.iter().sum::<f64>() / own.len() as f64;
+        assert!((line["figures"]["roc_auc"].as_f64().unwrap() - auc).abs() < 1e-9, "{}: {auc}, {line}", of.arm);
+        assert_eq!(line["training_songs"], of.training_songs, "{}", of.arm);
+        assert_eq!((of.steps, of.rate), (0, 0.0));
+        compared += 1;
+    }
+    assert_eq!(compared, 3);
+}
+
+#[test]
+fn a_rate_is_chosen_on_validation_for_means_and_for_sums() {
+    let (folder, data) = with_dataset(192);
+    let out = folder.path().join("grid");
+    let arms = ("--arms", "none,walk-exclude-self,walk-sum");
+    let changes = [("--seeds", "1"), arms, ("--scan", "walk-exclude-self"), ("--ranges", "0.4"), ("--steps", "20")];
+    succeeds(&changed(&data, &out, &changes, &["--rates", "0.5,1,4"]));
+    let rows = rows(&out);
+    for (arm, reduction, equal) in [("walk --exclude-self", "mean", 1.0), ("walk, sum", "sum", 16.0)] {
+        let of: Vec<&Row> = rows.values().filter(|row| row.arm == arm).collect();
+        let rates: BTreeSet<u64> = of.iter().map(|row| row.rate.to_bits()).collect();
+        // Four clips of four tags a step.
+        assert_eq!(rates, [0.5, 1.0, 4.0].map(|m: f64| (0.05 * m / equal).to_bits()).into(), "{arm}");
+        assert!(of.iter().all(|row| row.reduction == reduction && row.steps == 20));
+        let best = of.iter().max_by(|a, b| a.valid_roc_auc.unwrap().total_cmp(&b.valid_roc_auc.unwrap())).unwrap();
+        let arms: Vec<ArmRow> = row::read(&fs::read(out.join("data/arms.csv")).unwrap()).unwrap();
+        let line = format!("{arm}, rate chosen on validation");
+        let line = arms.iter().find(|row| row.arm == line && row.measure == "annotation MAP").unwrap();
+        assert_eq!(line.test, best.annotation_map);
+    }
+    // A sum at the rate that makes equal steps of it is the mean, and bit for bit where clips times tags are a power of two.
+    let at = |arm: &str, rate: f64| rows.values().find(|row| row.arm == arm && (row.rate - rate).abs() < 1e-12).unwrap();
+    let [mean, sum] = [at("walk --exclude-self", 0.05), at("walk, sum", 0.05 / 16.0)].map(|row| row.annotation_map.unwrap());
+    assert_eq!(mean, sum);
+}
+
+#[test]
+fn one_factor_at_a_time_from_the_rows_of_a_folder() {
+    let (folder, data) = with_dataset(192);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none,walk"), ("--steps", "10"), ("--ranges", "0.4")];
+    succeeds(&changed(&data, &out, &changes, &["--remove", "0.25"]));
+    assert!(!out.join("data/factors.csv").exists());
+    let changes = [("--arms", "none,walk"), ("--steps", "10")];
+    succeeds(&changed(&data, &out, &changes, &["--remove", "0.75"]));
+    #[derive(serde::Deserialize)]
+    struct Point {
+        value: f64,
+        range: f64,
+        measure: String,
+        seeds: usize,
+        gain: f64,
+        recovered: f64,
+    }
+    let points: Vec<Point> = row::read(&fs::read(out.join("data/factors.csv")).unwrap()).unwrap();
+    let rows = rows(&out);
+    let mut seen = BTreeSet::new();
+    for point in points.iter().filter(|point| point.measure == "annotation MAP") {
+        let of = |arm: &str, range: Option<f64>| -> Vec<&Row> {
+            rows.values().filter(|row| row.arm == arm && row.remove == point.value && row.range == range).collect()
+        };
+        let mean = |rows: &[&Row], of: &dyn Fn(&Row) -> f64| rows.iter().map(|row| of(row)).sum::<f64>() / rows.len() as f64;
+        let (none, walk) = (of("none", None), of("walk", Some(point.range)));
+        assert_eq!((none.len(), walk.len(), point.seeds), (2, 2, 2));
+        let map = |row: &Row| row.annotation_map.unwrap();
+        assert!((point.gain - (mean(&walk, &map) - mean(&none, &map))).abs() < 1e-12);
+        let recovered = |row: &Row| row.recovered.unwrap() / row.missing.unwrap() as f64;
+        assert!((point.recovered - mean(&walk, &recovered)).abs() < 1e-12 && point.recovered > 0.0);
+        seen.insert((point.value.to_bits(), point.range.to_bits()));
+    }
+    assert_eq!(seen.len(), 4);
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    for id in ["recovery", "factors", "range"] {
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let (folder, data) = with_dataset(48);
+    let out = folder.path().join("grid");
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    let words = ["reproduce", text(&data), "--out", text(&out), "--dry-run", "--device", "cpu", "--network", "3^3-9/8"];
+    let (printed, said) = succeeds(&[&words[..], &["--remove", "0.5", "--batch", "4"]].concat());
+    assert!(said.contains("timing a step of 3^3-9/8") && said.contains("to do"), "{said}");
+    assert!(printed.contains("audio-neighbours: ") && printed.contains("linear-tagged-songs: "), "{printed}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+}
