@@ -19,7 +19,7 @@ fn main() -> Result<()> {
 
     let network = family::member(&name, 50)?;
     let choice = Choice::native(Isa::detect());
-    let plan = plan::training(&network, &Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice })?;
+    let plan = plan::training(&network, &Settings::new(batch, choice))?;
 
     println!("the ten largest tensors of {}", plan.tensors.len());
     let mut tensors: Vec<_> = plan.tensors.iter().collect();

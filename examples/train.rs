@@ -20,12 +20,12 @@ fn main() -> Result<()> {
     // Half width: "/2". Two tags, "low" and "high".
     let network = family::member("3^5-81/2", 2)?;
     let choice = Choice::native(Isa::detect());
-    let settings = Settings { batch: BATCH, mean: true, lambda: 0.0, unbiased_variance: false, choice };
+    let settings = Settings { lambda: 0.0, ..Settings::new(BATCH, choice) };
     let mut program = cpu::load(plan::training(&network, &settings)?, 0)?;
     synthetic::begin(&mut program, &Parameters::new(&network)?, 1, 0.05, 0.9)?;
 
     let ids = Inputs::of(program.plan());
-    let losses = program.plan().find(names::LOSSES).expect("a training plan has losses");
+    let losses = program.plan().expect(names::LOSSES);
     let mut bytes = vec![0u8; program.plan().tensors[losses.0].bytes()];
     for step in 0..STEPS {
         let mut inputs = synthetic::batch(&network, BATCH, 1, step)?; // noise, tags by chance, dropout masks
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         batch::upload(&mut program, &ids, &inputs)?;
         let ticket = program.submit(Run::Train)?;
         program.output(ticket, losses, &mut bytes)?;
-        // Each clip's part of the own and of the supportive loss.
+        // Each clip's part of the own and of the propagated loss.
         let parts: &[f32] = bytemuck::cast_slice(&bytes);
         println!("step {step:2}   loss {:.4}", parts.iter().step_by(2).sum::<f32>());
     }

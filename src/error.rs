@@ -8,7 +8,7 @@ use std::path::Path;
 /// What sort of trouble it is; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A flag or a combination of flags that cannot be.
+    /// A choice that cannot be, or choices that cannot be together: a flag, or the field that it sets.
     Usage,
     /// A file or value from outside that cannot be used.
     Input,
@@ -38,9 +38,10 @@ impl Error {
         Error { kind, place, what: what.into(), help: None }
     }
 
-    /// A wrong flag: `Error::usage("--range", "must be between 0 and 1")`.
-    pub fn usage(flag: impl Into<String>, what: impl Into<String>) -> Error {
-        Error::new(Kind::Usage, Some(flag.into()), what)
+    /// A wrong choice, by its flag in a command, `Error::usage("--rate", "must be above 0")`, and in the library by its
+    /// field, "schedule.rate": whoever chose it may have written a program or a file.
+    pub fn usage(choice: impl Into<String>, what: impl Into<String>) -> Error {
+        Error::new(Kind::Usage, Some(choice.into()), what)
     }
 
     /// Something wrong in a file or folder.
@@ -75,6 +76,20 @@ impl Error {
         self
     }
 
+    /// A wrong choice as what is wrong in the file that says it; other errors as they are.
+    pub fn chosen_in(self, path: impl AsRef<Path>) -> Error {
+        if self.kind != Kind::Usage {
+            return self;
+        }
+        let wrong = Error::input(path, self.clause());
+        Error { help: self.help, ..wrong }
+    }
+
+    /// Place and what is wrong, without what to do next: a clause inside another error.
+    pub fn clause(&self) -> String {
+        self.place.as_ref().map_or_else(|| self.what.clone(), |place| format!("{place}: {}", self.what))
+    }
+
     /// Adds what to do next.
     pub fn help(mut self, help: impl Into<String>) -> Error {
         self.help = Some(help.into());
@@ -94,10 +109,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        write!(f, "{}", self.what)?;
+        f.write_str(&self.clause())?;
         if let Some(help) = &self.help {
             write!(f, "\n  {help}")?;
         }

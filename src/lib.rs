@@ -13,6 +13,7 @@
 pub mod batch;
 pub mod commands;
 pub mod dataset;
+#[warn(missing_docs)]
 pub mod device;
 pub mod error;
 pub mod evaluate;
@@ -23,9 +24,11 @@ pub mod import;
 pub mod kernels;
 pub mod measure;
 pub mod network;
+#[warn(missing_docs)]
 pub mod plan;
 pub mod playlists;
 pub mod random;
 pub mod run;
+#[warn(missing_docs)]
 pub mod tensor;
 pub mod train;

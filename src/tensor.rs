@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What an element is, and how elements lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DType {
+    /// IEEE 754's 32 bits.
     F32,
     /// The upper half of an f32.
     Bf16,
@@ -12,11 +14,12 @@ pub enum DType {
     F16,
     /// Audio samples. On a GPU two to a 32-bit word, the earlier one in the low half.
     I16,
+    /// Counts and flags: a step's status.
     U32,
 }
 
 impl DType {
-    /// Of an element.
+    /// Bytes of an element.
     pub fn bytes(self) -> usize {
         match self {
             DType::F32 | DType::U32 => 4,
@@ -24,7 +27,7 @@ impl DType {
         }
     }
 
-    /// Of a tensor of this shape.
+    /// Bytes of a tensor of this shape; in f16 with what fills up odd rows.
     pub fn size(self, shape: &[usize]) -> usize {
         let elements = match (self, shape.split_last()) {
             (DType::F16, Some((row, rows))) => rows.iter().product::<usize>() * row.next_multiple_of(2),
@@ -51,11 +54,16 @@ pub enum Role {
     Output,
 }
 
+/// A tensor of a plan. Channels come last: `[clip, position, channel]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tensor {
+    /// Its own in its plan: what [`crate::plan::Plan::find`] looks for.
     pub name: String,
+    /// Elements along each dimension; the last one's lie side by side.
     pub shape: Vec<usize>,
+    /// What its elements are.
     pub dtype: DType,
+    /// What it is to a step.
     pub role: Role,
 }
 
@@ -65,10 +73,12 @@ impl Tensor {
         self.shape.iter().product()
     }
 
+    /// Whether it has no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Bytes of all its elements.
     pub fn bytes(&self) -> usize {
         self.dtype.size(&self.shape)
     }

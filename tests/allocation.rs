@@ -64,7 +64,7 @@ fn network() -> Network {
 }
 
 fn plan(choice: Choice) -> Plan {
-    let settings = Settings { batch: BATCH, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+    let settings = Settings::new(BATCH, choice);
     plan::training(&network(), &settings).unwrap()
 }
 
@@ -79,7 +79,7 @@ struct Count {
 
 /// Runs training steps as the loop does: upload, submit, read the losses of the step before.
 fn steps(program: &mut dyn Program, batches: &[Batch], read: &mut [u8], many: usize) -> Count {
-    let (ids, losses) = (Inputs::of(program.plan()), program.plan().find(names::LOSSES).unwrap());
+    let (ids, losses) = (Inputs::of(program.plan()), program.plan().expect(names::LOSSES));
     let alive = ALIVE.load(Relaxed);
     for counter in [&CALLS, &BYTES, &LARGEST] {
         counter.store(0, Relaxed);
@@ -134,7 +134,7 @@ fn a_session_between_two_epochs() {
     let dataset = Dataset::open(&data).unwrap();
     let network = family::member(common::runs::NETWORK[1], 4).unwrap();
     let choice = Choice::native(Isa::detect());
-    let settings = Settings { batch: BATCH, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+    let settings = Settings::new(BATCH, choice);
     // An epoch of 36 songs, 20 times each, in fours.
     let schedule = Schedule { rule: Rule::Plateau, rate: 0.01, momentum: 0.9, epochs: 1, steps: 0 };
     let train = Options { schedule, propagation: playlists::Options::default(), clips_per_song: 20, view: View::default() };

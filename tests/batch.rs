@@ -414,7 +414,7 @@ fn what_cannot_be_trained_is_refused() {
         stage.err().expect("refused").to_string()
     };
     assert!(refused(&Options::default(), 4, 1).contains("3 tags"));
-    assert!(refused(&Options::default(), 3, 0).contains("--batch"));
+    assert!(refused(&Options::default(), 3, 0).contains("sampling.batch"));
     let none = Options { mode: Mode::None, remove: 1.0, ..Options::default() };
     assert!(refused(&none, 3, 1).contains("no song to train on"));
 }

@@ -7,7 +7,7 @@ use tagwalk::network::{Network, Parameters};
 mod common;
 use common::runs::{kind, log, succeeds, text, with_dataset};
 
-/// Losses of two steps, own and supportive.
+/// Losses of two steps, own and propagated.
 fn losses(data: &std::path::Path, run: &std::path::Path, member: &str, device: &[&str]) -> Vec<[f64; 2]> {
     let base = ["train", text(data), "--out", text(run), "--network", member, "--batch", "2", "--steps", "2", "--quiet"];
     succeeds(&[&base[..], &["--no-tune", "--exclude-self", "--heads", "2"], device].concat());

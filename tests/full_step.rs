@@ -80,7 +80,7 @@ fn chords(network: &Network, seed: u64) -> Batch {
 
 fn step(network: &Network, table: &Parameters, batch: &Batch, choice: Choice, device: &Device) -> Computed {
     let described = format!("{:?}", choice.family);
-    let settings = Settings { batch: BATCH, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+    let settings = Settings::new(BATCH, choice);
     let mut program = device.load(training(network, &settings).unwrap(), 0).unwrap();
     synthetic::begin(program.as_mut(), table, SEED, RATE, MOMENTUM).unwrap();
     let inputs = Inputs::of(program.plan());
@@ -89,7 +89,7 @@ fn step(network: &Network, table: &Parameters, batch: &Batch, choice: Choice, de
     let ticket = program.submit(Run::Train).unwrap();
     let read = |program: &mut dyn Program, name: &str, length: usize| {
         let mut values = vec![0.0f32; length];
-        let id = program.plan().find(name).unwrap();
+        let id = program.plan().expect(name);
         program.output(ticket, id, bytemuck::cast_slice_mut(&mut values)).unwrap();
         values
     };
@@ -100,7 +100,7 @@ fn step(network: &Network, table: &Parameters, batch: &Batch, choice: Choice, de
     assert_eq!(status, FINITE, "{} is not finite", table.holder(status as usize * tagwalk::kernels::sgd::BLOCK).name);
     let mut kept = |name: &str, length: usize| {
         let mut values = vec![0.0f32; length];
-        let id = program.plan().find(name).unwrap();
+        let id = program.plan().expect(name);
         program.download(id, bytemuck::cast_slice_mut(&mut values)).unwrap();
         values
     };

@@ -128,13 +128,7 @@ fn reference<T: Real>(golden: &Golden, unbiased: bool) -> Vec<Comparison> {
 
 /// Operations of a problem's training step.
 fn flops(golden: &Golden) -> u64 {
-    let settings = Settings {
-        batch: golden.batch,
-        mean: true,
-        lambda: 1.0,
-        unbiased_variance: false,
-        choice: Choice::native(Isa::Portable),
-    };
+    let settings = Settings::new(golden.batch, Choice::native(Isa::Portable));
     training(&golden.network, &settings).unwrap().flops(Run::Train)
 }
 

@@ -1,9 +1,9 @@
-//! A plan on a GPU (software Vulkan will do): uploads are in order with runs, outputs of the last two runs
-//! are kept, what does not fit is refused by name, and a step's bits do not change.
+//! A plan on a GPU (software Vulkan will do), and on the CPU what both promise: uploads are in order with runs, outputs of
+//! the last two runs are kept, what does not fit is refused by name, and a step's bits do not change.
 
-use tagwalk::device::Program;
 use tagwalk::device::gpu::{Gpu, Options, adapters, open};
 use tagwalk::device::select::{DeviceKind, Selection};
+use tagwalk::device::{Device, Program};
 use tagwalk::kernels::conv::Conv;
 use tagwalk::kernels::loss::Loss;
 use tagwalk::kernels::product::Product;
@@ -41,12 +41,17 @@ fn loss_alone(clips: usize) -> Plan {
 }
 
 fn id(program: &dyn Program, name: &str) -> TensorId {
-    program.plan().find(name).unwrap()
+    program.plan().expect(name)
 }
 
 #[test]
 fn each_run_sees_what_was_uploaded_before_it_and_two_runs_are_kept() {
-    let mut program = gpu().load(loss_alone(3)).unwrap();
+    two_runs_are_kept(gpu().load(loss_alone(3)).unwrap());
+    two_runs_are_kept(Device::Cpu.load(loss_alone(3), 1).unwrap());
+}
+
+/// What every device promises of a program.
+fn two_runs_are_kept(mut program: Box<dyn Program>) {
     let (logits, probabilities) = (id(&*program, "logits"), id(&*program, "probabilities"));
     let runs: Vec<_> = [-1.0f32, 0.5, 2.0]
         .into_iter()
@@ -70,6 +75,8 @@ fn each_run_sees_what_was_uploaded_before_it_and_two_runs_are_kept() {
     assert!(program.download(own, bytemuck::cast_slice_mut(&mut kept)).is_err());
     assert!(program.upload(logits, &[0; 4]).is_err());
     assert!(program.upload(probabilities, bytemuck::cast_slice(&kept)).is_err());
+    assert!(program.download(logits, &mut [0; 4]).is_err());
+    assert!(program.output(runs[2].1, logits, bytemuck::cast_slice_mut(&mut kept)).is_err());
 }
 
 #[test]
@@ -86,7 +93,7 @@ fn a_tensor_over_the_limit_is_named_with_the_largest_batch_that_fits() {
 /// Two steps of a small network on fixed, uneven data; parameters, running statistics and losses.
 fn two_steps(gpu: &Gpu, family: Family) -> (Vec<Vec<u8>>, usize, Vec<f64>) {
     let network = member("3^5-81/4", 5).unwrap();
-    let settings = Settings { batch: 3, mean: true, lambda: 0.3, unbiased_variance: false, choice: Choice::gpu(family) };
+    let settings = Settings { lambda: 0.3, ..Settings::new(3, Choice::gpu(family)) };
     let layers = network.layers.iter().zip(network.lengths().unwrap()).map(|(layer, lengths)| Conv::new(layer, lengths, 3));
     assert!(layers.into_iter().any(|conv| settings.choice.family_for(Product::Forward, &conv) == family), "{family}");
     let plan = training(&network, &settings).unwrap();

@@ -37,7 +37,7 @@ fn config() -> Config {
         program: "0.1.0".into(),
         device: "CPU".into(),
         network: network(),
-        settings: Settings { batch: 4, mean: true, lambda: 1.0, unbiased_variance: false, choice: Choice::native(Isa::Portable) },
+        settings: Settings::new(4, Choice::native(Isa::Portable)),
         seed: 1,
         dataset: "data".into(),
         fingerprint: "0".repeat(64),

@@ -9,8 +9,7 @@ use tagwalk::plan::{self, Settings};
 #[test]
 fn the_released_network_fits_at_batch_23() {
     let network = family::member(family::RELEASED, 50).unwrap();
-    let settings =
-        Settings { batch: 23, mean: true, lambda: 1.0, unbiased_variance: false, choice: Choice::native(Isa::detect()) };
+    let settings = Settings::new(23, Choice::native(Isa::detect()));
     let plan = plan::training(&network, &settings).unwrap();
     let block = plan::memory::block(&plan).bytes;
     let program = cpu::load(plan, 2).unwrap();
@@ -25,7 +24,7 @@ fn the_released_network_fits_at_batch_23() {
 fn mixed_precision_fits_in_less() {
     let network = family::member(family::RELEASED, 50).unwrap();
     let bytes = [Precision::F32, Precision::Mixed].map(|precision| {
-        let settings = Settings { batch: 23, mean: true, lambda: 1.0, unbiased_variance: false, choice: Choice::cpu(precision) };
+        let settings = Settings::new(23, Choice::cpu(precision));
         cpu::load(plan::training(&network, &settings).unwrap(), 2).unwrap().memory()
     });
     println!("{} and {} MiB", bytes[0] >> 20, bytes[1] >> 20);

@@ -170,7 +170,7 @@ fn weights_of_tags() {
     let labels = Labels::new(&dataset, &Options { tag_weights: TagWeights::Idf, ..Options::default() }, 0).unwrap();
     assert_eq!(row(&labels, 0, 0).weights, idf);
     for wrong in [vec![1.0], vec![0.0; 4], vec![1.0, -1.0, 0.0, 0.0], vec![f32::NAN; 4]] {
-        assert!(weights(TagWeights::Given(wrong)).unwrap_err().to_string().starts_with("--tag-weights: "));
+        assert!(weights(TagWeights::Given(wrong)).unwrap_err().to_string().starts_with("propagation.tag_weights: "));
     }
 }
 
@@ -336,19 +336,19 @@ fn what_makes_no_sense_is_refused() {
     type Change<'a> = &'a dyn Fn(&mut Options);
     #[rustfmt::skip]
     let cases: [(Change, &str); 13] = [
-        (&|o| (o.mode, o.random_lenders) = (Mode::Expected, RandomLenders::Popularity), "--random-lenders: "),
-        (&|o| (o.mode, o.hops) = (Mode::Hops, 0), "--hops: 0"),
-        (&|o| (o.mode, o.alpha) = (Mode::Hops, 0.0), "--alpha: 0"),
-        (&|o| (o.mode, o.alpha) = (Mode::Hops, f64::NAN), "--alpha: "),
-        (&|o| (o.mode, o.reading) = (Mode::Hops, Reading::Wrap), "--reading: "),
-        (&|o| o.contexts = group(0.0), "--contexts: weight 0"),
-        (&|o| o.contexts = group(f64::INFINITY), "--contexts: "),
-        (&|o| o.tag_ranges = vec![0.5, 1.5], "--range-by-category: 1.5"),
-        (&|o| (o.mode, o.contexts) = (Mode::None, group(1.0)), "--contexts: "),
-        (&|o| (o.mode, o.shuffle_playlists) = (Mode::None, true), "--shuffle-playlists: "),
-        (&|o| (o.mode, o.tag_weights) = (Mode::None, TagWeights::Idf), "--tag-weights: "),
-        (&|o| (o.mode, o.tag_ranges) = (Mode::None, vec![0.5]), "--range-by-category: "),
-        (&|o| o.range = -0.5, "--range: -0.5"),
+        (&|o| (o.mode, o.random_lenders) = (Mode::Expected, RandomLenders::Popularity), "propagation.random_lenders: "),
+        (&|o| (o.mode, o.hops) = (Mode::Hops, 0), "propagation.hops: 0"),
+        (&|o| (o.mode, o.alpha) = (Mode::Hops, 0.0), "propagation.alpha: 0"),
+        (&|o| (o.mode, o.alpha) = (Mode::Hops, f64::NAN), "propagation.alpha: "),
+        (&|o| (o.mode, o.reading) = (Mode::Hops, Reading::Wrap), "propagation.reading: "),
+        (&|o| o.contexts = group(0.0), "propagation.contexts: weight 0"),
+        (&|o| o.contexts = group(f64::INFINITY), "propagation.contexts: "),
+        (&|o| o.tag_ranges = vec![0.5, 1.5], "propagation.tag_ranges: 1.5"),
+        (&|o| (o.mode, o.contexts) = (Mode::None, group(1.0)), "propagation.contexts: "),
+        (&|o| (o.mode, o.shuffle_playlists) = (Mode::None, true), "propagation.shuffle_playlists: "),
+        (&|o| (o.mode, o.tag_weights) = (Mode::None, TagWeights::Idf), "propagation.tag_weights: "),
+        (&|o| (o.mode, o.tag_ranges) = (Mode::None, vec![0.5]), "propagation.tag_ranges: "),
+        (&|o| o.range = -0.5, "propagation.range: -0.5"),
     ];
     for (change, says) in cases {
         let error = of(change);

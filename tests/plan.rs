@@ -21,7 +21,7 @@ fn training(name: &str, batch: usize, family: &Family) -> Plan {
         Family::Native(isa) => Choice::native(*isa),
         other => Choice::gpu(*other),
     };
-    let settings = Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+    let settings = Settings::new(batch, choice);
     plan::training(&family::member(name, 50).unwrap(), &settings).unwrap()
 }
 

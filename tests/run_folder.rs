@@ -27,13 +27,7 @@ fn config() -> Config<Value> {
         program: "0.1.0".into(),
         device: "a processor".into(),
         network: network(),
-        settings: Settings {
-            batch: 23,
-            mean: true,
-            lambda: 0.7,
-            unbiased_variance: false,
-            choice: Choice::native(Isa::Portable),
-        },
+        settings: Settings { lambda: 0.7, ..Settings::new(23, Choice::native(Isa::Portable)) },
         seed: u64::MAX,
         dataset: "somewhere/else".into(),
         fingerprint: "ab".repeat(32),
@@ -412,4 +406,21 @@ fn headers_that_claim_too_much() {
         let error = Weights::read(&path).unwrap_err().to_string();
         assert!(error.contains("is no whole safetensors file"), "{error}");
     }
+}
+
+/// A file that was edited by hand is named, and the field in it; nobody typed a flag.
+#[test]
+fn a_wrong_number_in_a_configuration_is_named_by_file_and_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wrong = config();
+    wrong.settings.batch = 0;
+    wrong.write(folder.path()).unwrap();
+    let error = Config::<Value>::read(folder.path()).unwrap_err();
+    let path = folder.path().join(files::CONFIG);
+    assert_eq!(error.clause(), format!("{}: settings.batch: 0 is not between 1 and 1048576", path.display()));
+    wrong = config();
+    wrong.network.clip_length = 1;
+    wrong.write(folder.path()).unwrap();
+    let error = Config::<Value>::read(folder.path()).unwrap_err();
+    assert!(error.clause().contains("config.json: network: a clip of 1 samples") && !error.clause().contains("--"), "{error}");
 }

@@ -15,9 +15,9 @@ const STEPS: u64 = 2;
 /// Every parameter's bits after two steps.
 fn bits(member: &str, choice: &Choice, threads: usize) -> Vec<u8> {
     let network = family::member(member, 7).unwrap();
-    let settings = Settings { batch: CLIPS, mean: true, lambda: 1.0, unbiased_variance: false, choice: choice.clone() };
+    let settings = Settings::new(CLIPS, choice.clone());
     let plan = training(&network, &settings).unwrap();
-    let (ids, parameters) = (Inputs::of(&plan), plan.find(names::PARAMETERS).unwrap());
+    let (ids, parameters) = (Inputs::of(&plan), plan.expect(names::PARAMETERS));
     let mut program = cpu::load(plan, threads).unwrap();
     synthetic::begin(&mut program, &Parameters::new(&network).unwrap(), 3, 0.05, 0.9).unwrap();
     let patches = Patches::of(&network).unwrap();

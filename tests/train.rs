@@ -58,6 +58,12 @@ fn resuming_needs_the_same_dataset_and_device() {
     fails(&resume, 2, &["config.json: no run here"]);
     succeeds(&train(&data, &run, &["--steps", "3"]));
     fails(&["train", "--resume", "--out", text(&run), "--device", "gpu", "--adapter", "0"], 2, &["this run began on CPU"]);
+    // Nobody typed a rate: what is wrong is in the file.
+    let config = run.join("config.json");
+    let whole = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, whole.replacen("\"rate\": 0.01", "\"rate\": 0.0", 1)).unwrap();
+    fails(&resume, 2, &["config.json: schedule.rate: 0 is not a number greater than 0"]);
+    std::fs::write(&config, whole).unwrap();
     let other = folder.path().join("other");
     dataset(&other, 52);
     fails(&[&resume[..], &[text(&other)]].concat(), 2, &["other: is not the dataset that this run began with"]);

@@ -230,7 +230,7 @@ fn ranges_outside_0_to_1_are_refused() {
         let options = Options { range, ..Options::default() };
         let error = Walks::new(rows(&world.playlists), rows(&world.memberships), lenders.clone(), &options).err().unwrap();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("--range"));
+        assert!(error.to_string().contains("propagation.range: "));
     }
 }
 

@@ -107,7 +107,7 @@ pub struct Inputs {
 impl Inputs {
     /// Finds them by name; every plan that [`crate::plan::training`] builds has them.
     pub fn of(plan: &Plan) -> Inputs {
-        let find = |name: &str| plan.find(name).unwrap_or_else(|| panic!("a plan without {name}"));
+        let find = |name| plan.expect(name);
         Inputs {
             wave: find(names::WAVE),
             patches: plan.find(names::PATCHES),

@@ -31,8 +31,7 @@ impl<'l, 'a> Segments<'l, 'a> {
 
     /// The songs of a split that have audio, ascending.
     pub fn songs_of(dataset: &Dataset, split: Split) -> Vec<u32> {
-        let one = |&s: &u32| dataset.split(s as usize) == split && dataset.samples(s as usize) > 0;
-        (0..dataset.songs() as u32).filter(one).collect()
+        dataset.heard(split).map(|song| song as u32).collect()
     }
 
     pub fn batches(&self) -> usize {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{Batch, Clip, Order, Patches, cut};
 use crate::error::{Error, Result};
 use crate::network::Network;
+use crate::plan::MOST_CLIPS;
 use crate::playlists::Labels;
 use crate::random::{Purpose, generator};
 
@@ -33,12 +34,13 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Fails where the dataset has another number of tags than the network, or no song to train on.
+    /// Fails where the dataset has another number of tags than the network, or no song to train on, and where
+    /// clips a step or a song are not 1 to [`MOST_CLIPS`].
     pub fn new(labels: Labels<'a>, network: &Network, sampling: Sampling) -> Result<Stage<'a>> {
         let dataset = labels.dataset();
-        for (flag, value) in [("--batch", sampling.batch), ("--clips-per-song", sampling.clips_per_song)] {
-            if value == 0 || value > 1 << 20 {
-                return Err(Error::usage(flag, format!("{value} is not between 1 and {}", 1 << 20)));
+        for (field, value) in [("sampling.batch", sampling.batch), ("sampling.clips_per_song", sampling.clips_per_song)] {
+            if !(1..=MOST_CLIPS).contains(&value) {
+                return Err(Error::usage(field, format!("{value} is not between 1 and {MOST_CLIPS}")));
             }
         }
         let tags = dataset.vocabulary().len();

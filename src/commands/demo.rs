@@ -150,7 +150,7 @@ pub(super) fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Data
     progress.end();
     made.map_err(|e| if e.kind == Kind::Interrupted { Error::interrupted("stopped by Ctrl-C") } else { e })?;
     let dataset = Dataset::open(out)?;
-    let count = |split| (0..dataset.songs()).filter(|&s| dataset.split(s) == split && dataset.samples(s) > 0).count();
+    let count = |split| dataset.heard(split).count();
     print::note(format_args!(
         "music: {} training, {} validation and {} test songs from free games, {} tags, {} playlists, {} songs without audio that lend",
         count(Split::Train),
@@ -165,7 +165,7 @@ pub(super) fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Data
 
 fn config(dataset: &Dataset, device: &Device, choice: Choice, arm: &Arm, seed: u64) -> Result<Config> {
     let network = family::member(family::SMALL, dataset.vocabulary().len())?;
-    let settings = Settings { batch: BATCH, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+    let settings = Settings::new(BATCH, choice);
     let schedule = Schedule { rule: Rule::Fixed, rate: RATE, momentum: 0.9, epochs: 0, steps: STEPS };
     let train = Options { schedule, propagation: arm.propagation.clone(), clips_per_song: 10, view: dataset.view() };
     Ok(options::config(dataset, device, network, settings, seed, train))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::flags::DeviceFlags;
-use super::{Outcome, print, report};
+use super::{Outcome, figures, print};
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::Figures;
@@ -160,7 +160,7 @@ fn show(measured: &Measured, report: Report, names: Option<&[String]>, args: &Ar
     if args.json {
         print::json(&Json { report: &report, intervals, vocabulary: names, per_tag: measured.by_tag() })?;
     } else {
-        report::people(&report, intervals, measured, names, args.per_tag)?;
+        figures::people(&report, intervals, measured, names, args.per_tag)?;
     }
     Ok(Outcome::Done)
 }

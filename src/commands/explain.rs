@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use serde::Serialize;
 
-use super::propagation::PropagationFlags;
+use super::flags::PropagationFlags;
 use super::{Outcome, print};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};

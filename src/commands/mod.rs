@@ -11,6 +11,7 @@ pub mod demo;
 pub mod devices;
 pub mod evaluate;
 pub mod explain;
+pub mod figures;
 pub mod flags;
 pub mod info;
 pub mod plan;
@@ -18,9 +19,7 @@ pub mod plan;
 pub mod prepare;
 pub mod print;
 pub mod progress;
-pub mod propagation;
 pub mod recovery;
-pub mod report;
 #[cfg(feature = "report")]
 pub mod reproduce;
 #[cfg(feature = "import")]
@@ -82,9 +81,13 @@ pub enum Outcome {
     SomeFailed,
 }
 
-/// Runs a command.
+/// Runs a command. Choices that cannot be are named by their flags.
 pub fn run(cli: Cli) -> Result<Outcome> {
-    match cli.command {
+    command(cli.command).map_err(flags::fields::by_flag)
+}
+
+fn command(command: Command) -> Result<Outcome> {
+    match command {
         #[cfg(feature = "import")]
         Command::Demo(args) => demo::run(args),
         #[cfg(feature = "report")]

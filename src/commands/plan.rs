@@ -11,7 +11,7 @@ use crate::format::table::{Align, Table};
 use crate::kernels::{Access, Choice, Precision};
 use crate::network::Network;
 use crate::plan::memory::Footprint;
-use crate::plan::{Plan, Run, Settings, training};
+use crate::plan::{MOST_CLIPS, Plan, Run, Settings, training};
 
 /// Show the plan of a training step: tensors, kernel calls, memory, operations, the largest batch
 ///
@@ -88,8 +88,8 @@ struct Whole<'a> {
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
-    if !(1..=1 << 20).contains(&args.batch) {
-        return Err(Error::usage("--batch", "must be between 1 and 1048576"));
+    if !(1..=MOST_CLIPS).contains(&args.batch) {
+        return Err(Error::usage("--batch", format!("{} is not between 1 and {MOST_CLIPS}", args.batch)));
     }
     let network = args.network.build(args.tags)?;
     let (device, choice) = choose(&args.device)?;
@@ -146,7 +146,7 @@ fn choose(flags: &DeviceFlags) -> Result<(Option<Device>, Choice)> {
 
 fn plan_of(network: &Network, batch: usize, choice: &Choice) -> Result<Plan> {
     // Losses and variances do not change what a plan needs.
-    let settings = Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice: choice.clone() };
+    let settings = Settings::new(batch, choice.clone());
     training(network, &settings)
 }
 
@@ -157,7 +157,7 @@ fn footprint(plan: &Plan, choice: &Choice) -> usize {
 /// The largest batch that fits; 0 where not even one clip does.
 fn largest(fits: impl Fn(usize) -> Result<bool>) -> Result<usize> {
     let (mut yes, mut no) = (0, 1);
-    while no < 1 << 20 && fits(no)? {
+    while no < MOST_CLIPS && fits(no)? {
         (yes, no) = (no, 2 * no);
     }
     while no - yes > 1 {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::propagation::PropagationFlags;
+use super::flags::PropagationFlags;
 use super::{Outcome, print};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};

@@ -58,7 +58,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     interrupt::listen("stopping after these files")?;
     let (device, choice) = args.device.open()?;
     let network = &weights.about.network;
-    let settings = Settings { batch: args.batch, mean: true, lambda: 0.0, unbiased_variance: false, choice };
+    let settings = Settings { lambda: 0.0, ..Settings::new(args.batch, choice) };
     let mut program = device.load(evaluation(network, &settings)?, args.device.threads)?;
     let mut scorer = Scorer::new(program.as_mut(), network)?;
     scorer.load(&weights)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::format::atomic;
+use crate::format::{atomic, hex};
 
 pub const FILE: &str = "manifest.json";
 /// The manifest's own checksum, in the form that `sha256sum -c` reads.
@@ -106,8 +106,4 @@ pub fn entry(path: &Path) -> Result<Entry> {
         sha.update(&piece[..n]);
         bytes += n as u64;
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

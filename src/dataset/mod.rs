@@ -220,6 +220,11 @@ impl Dataset {
         }
     }
 
+    /// The songs of a side that have audio, ascending.
+    pub fn heard(&self, side: Split) -> impl Iterator<Item = usize> + '_ {
+        (0..self.songs()).filter(move |&song| self.split(song) == side && self.samples(song) > 0)
+    }
+
     /// The group's number, `None` where the song has none.
     pub fn group(&self, song: usize) -> Option<u32> {
         Some(self.groups[song]).filter(|&group| group != u32::MAX)
@@ -240,7 +245,7 @@ impl Dataset {
     }
 }
 
-/// A name without its folders and its extension.
+/// A name without its folders and its extension. (`import/` drops the marks of known data sets too.)
 fn stem(name: &str) -> &str {
     let file = name.rsplit('/').next().unwrap_or(name);
     match file.rsplit_once('.') {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use memmap2::MmapMut;
 
-use super::{Program, Ticket};
+use super::{Asked, Program, Ticket, check};
 use crate::error::{Error, Result};
 use crate::kernels::Access;
 use crate::kernels::cpu::{Arguments, Place};
@@ -126,8 +126,7 @@ impl Program for CpuProgram {
     }
 
     fn upload(&mut self, tensor: TensorId, bytes: &[u8]) -> Result<()> {
-        let role = self.plan.tensors[tensor.0].role;
-        assert!(!matches!(role, Role::Temporary | Role::Output), "upload to {}", self.plan.tensors[tensor.0].name);
+        check(&self.plan, tensor, bytes.len(), Asked::Upload)?;
         self.bytes(tensor).copy_from_slice(bytes);
         Ok(())
     }
@@ -161,13 +160,17 @@ impl Program for CpuProgram {
     }
 
     fn output(&mut self, ticket: Ticket, tensor: TensorId, bytes: &mut [u8]) -> Result<()> {
-        assert!(ticket.0 + KEPT > self.tickets && ticket.0 <= self.tickets, "the run of this ticket is too long ago");
+        check(&self.plan, tensor, bytes.len(), Asked::Output)?;
+        if ticket.0 + KEPT <= self.tickets || ticket.0 > self.tickets {
+            return Err(Error::device("the run of this ticket is not one of the last two"));
+        }
         let at = (ticket.0 % KEPT) as usize * bytes.len();
         bytes.copy_from_slice(&self.outputs[tensor.0][at..at + bytes.len()]);
         Ok(())
     }
 
     fn download(&mut self, tensor: TensorId, bytes: &mut [u8]) -> Result<()> {
+        check(&self.plan, tensor, bytes.len(), Asked::Download)?;
         bytes.copy_from_slice(self.bytes(tensor));
         Ok(())
     }

@@ -5,14 +5,17 @@ pub mod cpu;
 pub mod gpu;
 pub mod select;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::{Choice, Family, Precision};
 use crate::plan::{Plan, Run, TensorId};
+use crate::tensor::Role;
 use select::{DeviceKind, Selection};
 
 /// An open device.
 pub enum Device {
+    /// The processor: nothing is opened until a plan is loaded.
     Cpu,
+    /// An adapter with its queue.
     Gpu(Box<gpu::Gpu>),
 }
 
@@ -62,22 +65,23 @@ pub struct Ticket(pub u64);
 /// A plan in a device's memory, ready to be run. Everything is allocated and compiled by the time
 /// one exists; uploading, submitting and collecting allocate nothing of ours.
 pub trait Program: Send {
+    /// The plan that was loaded.
     fn plan(&self) -> &Plan;
 
-    /// Puts bytes into a tensor (role Input, Parameter, Gradient or State), whole. What was submitted before
-    /// still sees the old contents.
+    /// Puts bytes into a tensor (role Input, Parameter, Gradient or State), whole, as they lie in memory. What was
+    /// submitted before still sees the old contents. Fails where the tensor has another size or role.
     fn upload(&mut self, tensor: TensorId, bytes: &[u8]) -> Result<()>;
 
     /// Starts a run on what has been uploaded. On a GPU it returns before the run has ended, on a
     /// CPU after.
     fn submit(&mut self, run: Run) -> Result<Ticket>;
 
-    /// Waits for a run and reads what its tensor of role Output held at its end. Valid for the two
-    /// runs submitted last.
+    /// Waits for a run and reads what its tensor of role Output held at its end. Fails where the tensor has another size
+    /// or role, or where the run is not one of the two submitted last.
     fn output(&mut self, ticket: Ticket, tensor: TensorId, bytes: &mut [u8]) -> Result<()>;
 
     /// Waits for everything and reads a tensor that is kept (role Parameter, Gradient, State,
-    /// Output). For checkpoints and tests, not for the step loop.
+    /// Output). For checkpoints and tests, not for the step loop. Fails where the tensor has another size or role.
     fn download(&mut self, tensor: TensorId, bytes: &mut [u8]) -> Result<()>;
 
     /// Waits for everything submitted.
@@ -89,4 +93,26 @@ pub trait Program: Send {
 
     /// Bytes of the plan's own memory on this device.
     fn memory(&self) -> usize;
+}
+
+/// What may be asked of a tensor from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Upload,
+    Output,
+    Download,
+}
+
+/// Fails where a tensor is not of so many bytes, or has no role for what is asked.
+fn check(plan: &Plan, tensor: TensorId, bytes: usize, asked: Asked) -> Result<()> {
+    let t = &plan.tensors[tensor.0];
+    if t.bytes() != bytes {
+        return Err(Error::device(format!("{} is {} bytes, not {bytes}", t.name, t.bytes())));
+    }
+    let (may, not) = match asked {
+        Asked::Upload => (!matches!(t.role, Role::Temporary | Role::Output), "cannot be uploaded"),
+        Asked::Output => (t.role == Role::Output, "is no output of a run"),
+        Asked::Download => (!matches!(t.role, Role::Temporary | Role::Input), "is not kept, so it cannot be read"),
+    };
+    if may { Ok(()) } else { Err(Error::device(format!("{} {not}: it is {:?}", t.name, t.role))) }
 }

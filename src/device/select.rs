@@ -10,7 +10,9 @@ use crate::kernels::gpu::Limits;
 /// `--device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum DeviceKind {
+    /// The processor.
     Cpu,
+    /// A real GPU, or the adapter that is named.
     Gpu,
     /// A real GPU if there is one, else the CPU.
     #[default]
@@ -43,6 +45,7 @@ impl fmt::Display for DeviceKind {
 /// What `--device` and `--adapter` ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Selection {
+    /// Which kind of device.
     pub device: DeviceKind,
     /// Part of an adapter's name, in any case, or its index in `tagwalk devices`.
     pub adapter: Option<String>,
@@ -51,16 +54,20 @@ pub struct Selection {
 /// What sort of machine an adapter is; in the order in which they are preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AdapterKind {
+    /// A GPU with memory of its own.
     Discrete,
+    /// A GPU that shares the processor's memory.
     Integrated,
     /// A GPU lent to a virtual machine.
     Virtual,
+    /// One whose driver does not tell.
     Other,
     /// A driver that computes on the CPU (llvmpipe, SwiftShader): for tests, never taken unasked.
     Software,
 }
 
 impl AdapterKind {
+    /// In a word, for people and `--json`.
     pub fn name(self) -> &'static str {
         match self {
             AdapterKind::Discrete => "discrete",
@@ -75,13 +82,17 @@ impl AdapterKind {
 /// An adapter as `tagwalk devices` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adapter {
+    /// Its place among the adapters listed: what `--adapter` takes.
     pub index: usize,
+    /// As its driver calls it.
     pub name: String,
+    /// What sort of machine it is.
     pub kind: AdapterKind,
     /// `vulkan` or `metal`.
     pub backend: String,
     /// The driver's name and version.
     pub driver: String,
+    /// What dispatches must keep within.
     pub limits: Limits,
     /// Bytes of one buffer.
     pub max_buffer: u64,
@@ -94,6 +105,7 @@ pub struct Adapter {
 /// What was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chosen {
+    /// The processor.
     Cpu,
     /// The adapter with this index.
     Gpu(usize),

@@ -64,22 +64,32 @@ pub fn differences(a: &Measured, b: &Measured, options: &Options) -> Result<Figu
     })
 }
 
+/// What is computed of `replicates` resamples of `count` things, from how often each was drawn. `which` tells resamples of
+/// one seed apart. Fails where Ctrl-C was pressed.
+pub(super) fn resample<T: Send>(
+    count: usize,
+    replicates: usize,
+    seed: u64,
+    which: u64,
+    of: impl Fn(Vec<u32>) -> T + Sync,
+) -> Result<Vec<T>> {
+    let replicate = |r: usize| {
+        interrupt::check()?;
+        let mut random = generator(seed, Purpose::Bootstrap, [r as u64, which, 0]);
+        let mut drawn = vec![0u32; count];
+        (0..count).for_each(|_| drawn[random.random_range(0..count)] += 1);
+        Ok(of(drawn))
+    };
+    (0..replicates).into_par_iter().map(replicate).collect()
+}
+
 fn summarise(
     value: Figures<Option<f64>>,
     options: &Options,
     songs: usize,
-    resample: impl Fn(&[u32]) -> Figures<Option<f64>> + Sync,
+    figures: impl Fn(&[u32]) -> Figures<Option<f64>> + Sync,
 ) -> Result<Figures<Option<Interval>>> {
-    let replicate = |r: usize| {
-        interrupt::check()?;
-        let mut random = generator(options.seed, Purpose::Bootstrap, [r as u64, 0, 0]);
-        let mut counts = vec![0u32; songs];
-        for _ in 0..songs {
-            counts[random.random_range(0..songs)] += 1;
-        }
-        Ok(resample(&counts))
-    };
-    let replicates: Vec<Figures<Option<f64>>> = (0..options.replicates).into_par_iter().map(replicate).collect::<Result<_>>()?;
+    let replicates = resample(songs, options.replicates, options.seed, 0, |drawn| figures(&drawn))?;
     let of = |value, figure: fn(&Figures<Option<f64>>) -> Option<f64>| {
         interval(value, replicates.iter().filter_map(figure).collect(), options.level)
     };

@@ -4,14 +4,11 @@
 
 use std::collections::HashMap;
 
-use rand::RngExt;
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::bootstrap::{Interval, interval};
+use super::bootstrap::{Interval, interval, resample};
 use super::metrics::{Figures, Measured};
 use crate::error::{Error, Result};
-use crate::random::{Purpose, generator};
 
 /// Two tables of the same songs and tags: `b` is compared with `a`.
 pub struct Pair<'a> {
@@ -55,7 +52,8 @@ pub struct Options {
 /// A figure of both tables of all pairs, in order.
 type Values = Vec<[Option<f64>; 2]>;
 
-/// The gains by figure; `None` where a pair lacks the figure. Tags resample retrieval MAP and ROC-AUC only.
+/// The gains by figure; `None` where a pair lacks the figure. Tags resample retrieval MAP and ROC-AUC only. Fails also where
+/// Ctrl-C was pressed.
 pub fn gains(pairs: &[Pair], unit: Unit, options: &Options) -> Result<Figures<Option<Gain>>> {
     for pair in pairs {
         if pair.a.truth() != pair.b.truth() || pair.a.songs() != pair.songs.len() || pair.songs.len() != pair.groups.len() {
@@ -65,10 +63,7 @@ pub fn gains(pairs: &[Pair], unit: Unit, options: &Options) -> Result<Figures<Op
     let places = Places::new(pairs, unit);
     let own: Vec<Vec<u32>> = pairs.iter().map(|pair| vec![1; pair.songs.len()]).collect();
     let value = figures(pairs, &own, unit, None);
-    let replicate = |r: usize| {
-        let mut random = generator(options.seed, Purpose::Bootstrap, [r as u64, 1 + unit as u64, 0]);
-        let mut drawn = vec![0u32; places.count];
-        (0..places.count).for_each(|_| drawn[random.random_range(0..places.count)] += 1);
+    let of = |drawn: Vec<u32>| {
         let of_songs: Vec<Vec<u32>> = if unit == Unit::Tags {
             own.clone()
         } else {
@@ -76,7 +71,7 @@ pub fn gains(pairs: &[Pair], unit: Unit, options: &Options) -> Result<Figures<Op
         };
         figures(pairs, &of_songs, unit, (unit == Unit::Tags).then_some(&drawn))
     };
-    let replicates: Vec<Figures<Values>> = (0..options.replicates).into_par_iter().map(replicate).collect();
+    let replicates = resample(places.count, options.replicates, options.seed, 1 + unit as u64, of)?;
     let gain = |value: &Values, of: fn(&Figures<Values>) -> &Values| {
         let both = |r: fn(&Values) -> Option<f64>| {
             let drawn = replicates.iter().filter_map(|f| r(of(f))).collect();

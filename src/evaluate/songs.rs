@@ -7,7 +7,7 @@ use super::score::Scorer;
 use crate::dataset::{Dataset, Reference, Split};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::format::{atomic, npy};
+use crate::format::{atomic, csv, npy};
 use crate::plan::{Settings, evaluation};
 use crate::run::Weights;
 
@@ -21,15 +21,13 @@ pub struct Chosen {
 
 /// The songs of a split that have audio and a tag. Fails where there is none.
 pub fn of_split(dataset: &Dataset, split: Split) -> Result<Chosen> {
-    let heard: Vec<usize> = (0..dataset.songs()).filter(|&s| dataset.split(s) == split && dataset.samples(s) > 0).collect();
-    let count = heard.len();
     let reference = Reference::of(dataset)?;
-    let songs: Vec<usize> = heard.into_iter().filter(|&s| reference.is_tagged(s)).collect();
+    let (songs, untagged): (Vec<usize>, Vec<usize>) = dataset.heard(split).partition(|&song| reference.is_tagged(song));
     if songs.is_empty() {
         return Err(Error::input(dataset.folder(), format!("split {split:?} has no song with audio and a tag").to_lowercase())
             .help("`tagwalk info` shows the splits; prepare the dataset with --split or --split-fractions."));
     }
-    Ok(Chosen { untagged: count - songs.len(), songs })
+    Ok(Chosen { songs, untagged: untagged.len() })
 }
 
 /// How many training songs have each tag: the ranking that knows nothing else.
@@ -86,11 +84,11 @@ impl Scored {
         let mut text = String::from("song");
         for tag in dataset.vocabulary() {
             text.push(',');
-            text.push_str(&cell(tag));
+            text.push_str(&csv::cell(tag));
         }
         text.push('\n');
         for (&song, row) in self.songs.iter().zip(self.scores.chunks_exact(tags)) {
-            text.push_str(&cell(dataset.name(song)));
+            text.push_str(&csv::cell(dataset.name(song)));
             row.iter().for_each(|p| text.push_str(&format!(",{p}")));
             text.push('\n');
         }
@@ -98,9 +96,4 @@ impl Scored {
         atomic::write(&table, text.as_bytes())?;
         Ok([array, table])
     }
-}
-
-/// A cell of a CSV file, quoted where it must be (RFC 4180).
-fn cell(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
 }

@@ -49,7 +49,7 @@ impl Keys {
         for (song, name) in names {
             add(|k| &mut k.paths, &name, song);
             add(|k| &mut k.bare, bare(&name), song);
-            add(|k| &mut k.stems, stem(&name), song);
+            add(|k| &mut k.stems, bare_stem(&name), song);
         }
         keys
     }
@@ -62,7 +62,7 @@ impl Keys {
         }
         let ends = name.match_indices('/').filter_map(|(i, _)| self.paths.get(&name[i + 1..]));
         let keys =
-            self.paths.get(name).into_iter().chain(ends).chain(self.bare.get(bare(name))).chain(self.stems.get(stem(name)));
+            self.paths.get(name).into_iter().chain(ends).chain(self.bare.get(bare(name))).chain(self.stems.get(bare_stem(name)));
         let mut several = false;
         for key in keys {
             match key {
@@ -144,7 +144,8 @@ pub fn bare(path: &str) -> &str {
     unmarked.filter(|name| name.len() > file).unwrap_or(bare)
 }
 
-pub fn stem(path: &str) -> &str {
+/// The same without folders. (`Dataset::find` keeps the mark, since it looks among names as they are.)
+pub fn bare_stem(path: &str) -> &str {
     let bare = bare(path);
     bare.rsplit('/').next().unwrap_or(bare)
 }

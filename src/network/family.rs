@@ -23,7 +23,7 @@ pub fn member(name: &str, tags: usize) -> Result<Network> {
         other => other,
     };
     let unknown = || {
-        Error::usage("--network", format!("no family member is called '{name}'"))
+        Error::usage("network", format!("no family member is called '{name}'"))
             .help("Say m^n or m^n-s, for example 3^9 (the released network), 3^5-81 (small and quick), 2^13; or name a JSON file with a table of layers.")
     };
     let (plain, divisor) = match plain.split_once('/') {

@@ -26,14 +26,19 @@ pub enum PoolMode {
 /// One layer: convolution with bias, batch norm, ReLU, max-pooling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
+    /// Channels read: 1 from a wave, else `cout` of the layer below.
     pub cin: usize,
+    /// Channels written: the number of filters.
     pub cout: usize,
+    /// Taps of a filter, in positions of what is read (samples, for the first layer).
     pub kernel: usize,
+    /// Positions from one output of the convolution to the next.
     pub stride: usize,
-    /// Zeros put before and after, in samples.
+    /// Zeros put before and after what is read, in its positions; each fewer than `kernel`.
     pub padding: [usize; 2],
-    /// Size and stride of the pooling; 1 is none.
+    /// Size and stride of the pooling, in positions; 1 is none.
     pub pool: usize,
+    /// What becomes of positions that `pool` does not divide.
     pub pool_mode: PoolMode,
 }
 
@@ -60,7 +65,7 @@ pub struct Network {
     /// Samples a clip.
     pub clip_length: usize,
     pub tags: usize,
-    /// 1, or 2: the supportive term has its own dense layer.
+    /// 1, or 2: the propagated term has its own dense layer.
     pub heads: usize,
     pub bn_eps: f64,
     /// In PyTorch's sense: running = (1 - m) running + m batch. Keras' 0.99 is 0.01.
@@ -105,7 +110,7 @@ impl Network {
             let output = layer.pooled_length(conv);
             if conv == 0 || output == 0 {
                 return Err(Error::usage(
-                    "--network",
+                    "network",
                     format!(
                         "a clip of {} samples is too short: layer {} gets {input} positions and gives none",
                         self.clip_length,
@@ -122,7 +127,7 @@ impl Network {
 
     /// Checks that the table makes a network at all; call it on anything read from a file.
     pub fn check(&self) -> Result<()> {
-        let bad = |what: String| Err(Error::usage("--network", what));
+        let bad = |what: String| Err(Error::usage("network", what));
         if self.clip_length > LARGEST || self.layers.len() > MOST_LAYERS {
             return bad(format!(
                 "{} layers over clips of {} samples are more than can be computed",

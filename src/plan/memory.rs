@@ -8,10 +8,15 @@ use crate::tensor::Role;
 /// When a temporary is needed: calls `first..=last` of a run, counted among that run's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
+    /// The temporary.
     pub tensor: TensorId,
+    /// The run that its calls are of.
     pub run: Run,
+    /// The call that first takes it.
     pub first: usize,
+    /// The call that last takes it, included.
     pub last: usize,
+    /// Its size.
     pub bytes: usize,
 }
 
@@ -53,6 +58,7 @@ pub fn lifetimes(plan: &Plan) -> Vec<Lifetime> {
 pub struct Block {
     /// By tensor id.
     pub offsets: Vec<usize>,
+    /// The block's length.
     pub bytes: usize,
 }
 
@@ -137,6 +143,7 @@ impl Footprint {
         Footprint { tensors: own.sum::<usize>() + slots.bytes.iter().sum::<usize>(), workspace: 0 }
     }
 
+    /// Both together, in bytes.
     pub fn bytes(self) -> usize {
         self.tensors + self.workspace
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::kernels::{Access, Kernel};
 use crate::tensor::{Role, Tensor};
 
-pub use build::{Settings, evaluation, training, training_by_tag};
+pub use build::{MOST_CLIPS, Settings, evaluation, training, training_by_tag};
 
 /// A tensor's place in [`Plan::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,7 @@ pub struct TensorId(pub usize);
 /// A range of a tensor that a kernel call takes for one of its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
+    /// The tensor it is a range of.
     pub tensor: TensorId,
     /// First element; in bytes a multiple of 256, or 0.
     pub offset: usize,
@@ -30,9 +31,13 @@ pub struct View {
 /// The two share parameters and memory, never a temporary's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Section {
+    /// From the clips to the losses and the gradient of the logits.
     Forward,
+    /// From there to the gradients of all parameters.
     Backward,
+    /// The parameters' step along them.
     Update,
+    /// From the clips to probabilities and losses, by running statistics and without dropout.
     Evaluate,
 }
 
@@ -41,10 +46,12 @@ pub enum Section {
 pub enum Run {
     /// Forward, Backward, Update.
     Train,
+    /// Evaluate alone.
     Evaluate,
 }
 
 impl Run {
+    /// Whether a section is part of the run.
     pub fn holds(self, section: Section) -> bool {
         (self == Run::Evaluate) == (section == Section::Evaluate)
     }
@@ -55,16 +62,20 @@ impl Run {
 pub struct Step {
     /// The kernel's name and the layer, for people: `conv_forward 2`.
     pub label: String,
+    /// What is called, with its shapes and its choice of family.
     pub kernel: Arc<dyn Kernel>,
     /// One view an operand of the kernel, in its order.
     pub operands: Vec<View>,
+    /// When it is run.
     pub section: Section,
 }
 
 /// See the module's page.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
+    /// All tensors; a [`TensorId`] is a place here.
     pub tensors: Vec<Tensor>,
+    /// All calls of all sections, in the order in which they are run.
     pub steps: Vec<Step>,
 }
 
@@ -105,6 +116,11 @@ impl Plan {
     /// The tensor called `name`.
     pub fn find(&self, name: &str) -> Option<TensorId> {
         self.tensors.iter().position(|t| t.name == name).map(TensorId)
+    }
+
+    /// The tensor called `name`, which such a plan has: panics where it has not.
+    pub fn expect(&self, name: &str) -> TensorId {
+        self.find(name).unwrap_or_else(|| panic!("a plan without {name}"))
     }
 
     /// Makes temporaries readable after a run: they become outputs, with memory of their own.

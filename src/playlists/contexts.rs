@@ -12,6 +12,7 @@ use super::options::{Context, File, Origin};
 use super::{Bits, Options};
 use crate::dataset::{Dataset, Rows};
 use crate::error::{Error, Result};
+use crate::format::hex;
 use crate::random::{Purpose, generator};
 
 /// Lists of one kind: playlists, albums, a log.
@@ -51,7 +52,7 @@ impl Lists {
             sha.update((list.len() as u64).to_le_bytes());
             list.iter().for_each(|song| sha.update(song.to_le_bytes()));
         }
-        sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex(&sha.finalize())
     }
 }
 
@@ -230,7 +231,7 @@ fn groups(dataset: &Dataset) -> Result<Vec<Vec<u32>>> {
     lists.retain(|list| list.len() > 1);
     if lists.is_empty() {
         return Err(Error::input(dataset.folder(), "has no group of two songs or more, so none can lend within one")
-            .help("Prepare it with --group-folder or --group-column."));
+            .help("Prepare the dataset with groups of its songs: artists, albums, folders."));
     }
     Ok(lists)
 }

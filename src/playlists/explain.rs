@@ -16,7 +16,7 @@ pub struct Gift {
     pub lender: u32,
     /// Of this in a step; with `expected` and `hops` its part of the sum of labels.
     pub probability: f64,
-    /// Of the supportive term when it happens.
+    /// Of the propagated term when it happens.
     pub weight: f64,
 }
 

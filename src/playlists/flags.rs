@@ -9,6 +9,24 @@ impl Options {
     /// The flags for what differs from the defaults. Ranges and weights of single tags are not among them: they
     /// come from --range-by-category and --tag-weights with names.
     pub fn flags(&self) -> Vec<String> {
+        // No `..`: a new option does not compile until it is placed here.
+        let Options {
+            mode,
+            reading,
+            range,
+            exclude_self,
+            untagged_lenders,
+            lend,
+            untagged,
+            contexts,
+            shuffle_playlists,
+            random_lenders,
+            hops,
+            alpha,
+            tag_weights,
+            tag_ranges: _,
+            remove,
+        } = self;
         let default = Options::default();
         let mut all = Vec::new();
         let mut value = |differs: bool, flag: &str, value: String| {
@@ -16,22 +34,22 @@ impl Options {
                 all.extend([flag.to_string(), value]);
             }
         };
-        value(self.mode != default.mode, "--mode", name(self.mode));
-        value(self.reading != default.reading, "--reading", name(self.reading));
-        value(self.range != default.range, "--range", self.range.to_string());
-        value(self.untagged_lenders != default.untagged_lenders, "--untagged-lenders", name(self.untagged_lenders));
-        value(self.lend != default.lend, "--lend", name(self.lend));
-        value(self.untagged != default.untagged, "--untagged", name(self.untagged));
-        let contexts: Vec<String> = self.contexts.iter().map(context).collect();
+        value(*mode != default.mode, "--mode", name(*mode));
+        value(*reading != default.reading, "--reading", name(*reading));
+        value(*range != default.range, "--range", range.to_string());
+        value(*untagged_lenders != default.untagged_lenders, "--untagged-lenders", name(*untagged_lenders));
+        value(*lend != default.lend, "--lend", name(*lend));
+        value(*untagged != default.untagged, "--untagged", name(*untagged));
+        let contexts: Vec<String> = contexts.iter().map(context).collect();
         value(!contexts.is_empty(), "--contexts", contexts.join(","));
-        value(self.mode == Mode::Hops && self.hops != default.hops, "--hops", self.hops.to_string());
-        value(self.mode == Mode::Hops && self.alpha != default.alpha, "--alpha", self.alpha.to_string());
-        value(self.tag_weights == TagWeights::Idf, "--tag-weights", "idf".into());
-        value(self.remove != default.remove, "--remove", self.remove.to_string());
+        value(*mode == Mode::Hops && *hops != default.hops, "--hops", hops.to_string());
+        value(*mode == Mode::Hops && *alpha != default.alpha, "--alpha", alpha.to_string());
+        value(*tag_weights == TagWeights::Idf, "--tag-weights", "idf".into());
+        value(*remove != default.remove, "--remove", remove.to_string());
         let mut alone = |given: bool, flag: String| all.extend(given.then_some(flag));
-        alone(self.exclude_self, "--exclude-self".into());
-        alone(self.shuffle_playlists, "--shuffle-playlists".into());
-        alone(self.random_lenders != default.random_lenders, format!("--random-lenders={}", name(self.random_lenders)));
+        alone(*exclude_self, "--exclude-self".into());
+        alone(*shuffle_playlists, "--shuffle-playlists".into());
+        alone(*random_lenders != default.random_lenders, format!("--random-lenders={}", name(*random_lenders)));
         all
     }
 }

@@ -2,7 +2,7 @@
 //! that songs without tags pass on what reached them. Y0 has the tags of songs that lend. Beside the
 //! labels goes their mass, the same sum over a column that is 1 for songs whose tags count (those that
 //! lend; with `zeros` all): a label is Y / mass with weight mass, as `expected` has Σ P y / Σ P with Σ P.
-//! A song in no list has itself (paper.json, `multi_hop`), and in training no supportive term.
+//! A song in no list has itself (paper.json, `multi_hop`), and in training no propagated term.
 
 use rayon::prelude::*;
 
@@ -38,7 +38,8 @@ pub(super) fn step(walks: &Walks<'_>, song: usize, exclude_self: bool, emit: &mu
     walks.each(Reading::Eq2, song, exclude_self, &mut |o| emit(o.song, o.probability));
 }
 
-/// Soft labels of the songs that are trained on, made once: 4 bytes a song and tag.
+/// Soft labels of the songs that are trained on, made once: 4 bytes a song and tag, the one thing beside indices that grows
+/// with the number of songs.
 pub(super) struct Hops {
     /// Row of each song; `u32::MAX`: none.
     rows: Vec<u32>,

@@ -28,7 +28,7 @@ pub struct Labels<'a> {
     walks: Vec<Walks<'a>>,
     /// By which of them each tag is borrowed; none: the only one.
     range_of: Vec<u32>,
-    /// Weight of each tag in the supportive term; none: 1.
+    /// Weight of each tag in the propagated term; none: 1.
     tag_weights: Vec<f32>,
     substitutes: Option<Substitutes>,
     hops: Option<Hops>,
@@ -59,7 +59,7 @@ impl<'a> Labels<'a> {
         let one = Walks::along(contexts, lenders, &seen)?;
         let (mut walks, mut range_of) = (Vec::new(), Vec::new());
         if !options.tag_ranges.is_empty() && options.tag_ranges.len() != count {
-            return Err(wrong_count("--range-by-category", options.tag_ranges.len(), count));
+            return Err(wrong_count("propagation.tag_ranges", options.tag_ranges.len(), count));
         }
         for &range in &options.tag_ranges {
             let at = walks.iter().position(|walk: &Walks<'_>| walk.range() == range);
@@ -113,13 +113,13 @@ impl<'a> Labels<'a> {
         &self.options
     }
 
-    /// Weight of each tag in the supportive term, `[tag]`; none where all are 1.
+    /// Weight of each tag in the propagated term, `[tag]`; none where all are 1.
     pub fn tag_weights(&self) -> &[f32] {
         &self.tag_weights
     }
 
     /// Whether a song is trained on: of split train, with audio, and with tags or, if untagged
-    /// songs are, without. Masked songs have the supportive term alone, so without one they are
+    /// songs are, without. Masked songs have the propagated term alone, so without one they are
     /// left out.
     pub fn trains(&self, song: usize) -> bool {
         let untagged = match self.options.untagged {
@@ -231,7 +231,7 @@ impl<'a> Labels<'a> {
 fn weights(which: &TagWeights, tags: &Tags<'_>, lenders: &super::Bits, count: usize) -> Result<Vec<f32>> {
     match which {
         TagWeights::Equal => Ok(vec![1.0; count]),
-        TagWeights::Given(weights) if weights.len() != count => Err(wrong_count("--tag-weights", weights.len(), count)),
+        TagWeights::Given(weights) if weights.len() != count => Err(wrong_count("propagation.tag_weights", weights.len(), count)),
         TagWeights::Given(weights) => Ok(weights.clone()),
         TagWeights::Idf => {
             let mut songs = vec![0u64; count];
@@ -243,6 +243,6 @@ fn weights(which: &TagWeights, tags: &Tags<'_>, lenders: &super::Bits, count: us
     }
 }
 
-fn wrong_count(flag: &str, given: usize, tags: usize) -> Error {
-    Error::usage(flag, format!("has values for {given} tags, the dataset {tags}"))
+fn wrong_count(field: &str, given: usize, tags: usize) -> Error {
+    Error::usage(field, format!("has values for {given} tags, the dataset {tags}"))
 }

@@ -54,11 +54,11 @@ pub enum Lend {
     All,
 }
 
-/// What the supportive term is (0.4).
+/// What the propagated term is (0.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// No supportive term
+    /// No propagated term
     None,
     /// The tags of a drawn neighbour, weight 1
     #[default]
@@ -123,7 +123,7 @@ impl From<Given> for RandomLenders {
     }
 }
 
-/// Weights of tags in the supportive term.
+/// Weights of tags in the propagated term.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TagWeights {
@@ -221,27 +221,28 @@ impl Default for Options {
 const MOST_HOPS: usize = 1000;
 
 impl Options {
-    /// Whether the supportive term weighs tags one by one.
+    /// Whether the propagated term weighs tags one by one.
     pub fn weighs_tags(&self) -> bool {
         self.mode != Mode::None && (self.tag_weights != TagWeights::Equal || !self.tag_ranges.is_empty())
     }
 
     /// Fails where a number is out of its range, or where choices contradict each other.
     pub fn check(&self) -> Result<()> {
-        let ranges = self.tag_ranges.iter().map(|&range| ("--range-by-category", range));
-        for (flag, value) in [("--range", self.range), ("--remove", self.remove)].into_iter().chain(ranges) {
+        let ranges = self.tag_ranges.iter().map(|&range| ("propagation.tag_ranges", range));
+        let shares = [("propagation.range", self.range), ("propagation.remove", self.remove)];
+        for (field, value) in shares.into_iter().chain(ranges) {
             if !(0.0..=1.0).contains(&value) {
-                return Err(Error::usage(flag, format!("{value} is not between 0 and 1")));
+                return Err(Error::usage(field, format!("{value} is not between 0 and 1")));
             }
         }
         let positive = |weight: f64| weight > 0.0 && weight.is_finite();
         if let Some(context) = self.contexts.iter().find(|context| !positive(context.weight)) {
-            return Err(Error::usage("--contexts", format!("weight {} is not a number above 0", context.weight)));
+            return Err(Error::usage("propagation.contexts", format!("weight {} is not a number above 0", context.weight)));
         }
         if let TagWeights::Given(weights) = &self.tag_weights
             && (weights.iter().any(|w| !(*w >= 0.0 && w.is_finite())) || weights.iter().all(|&w| w == 0.0))
         {
-            return Err(Error::usage("--tag-weights", "are numbers of 0 or more, and not all 0"));
+            return Err(Error::usage("propagation.tag_weights", "are numbers of 0 or more, and not all 0"));
         }
         self.check_mode()
     }
@@ -249,28 +250,31 @@ impl Options {
     /// What only some modes can do.
     fn check_mode(&self) -> Result<()> {
         if self.random_lenders != RandomLenders::None && self.mode != Mode::Walk {
-            return Err(Error::usage("--random-lenders", "is a control for --mode walk"));
+            return Err(Error::usage("propagation.random_lenders", "is a control for mode walk"));
         }
         if self.mode == Mode::Hops {
             if !(1..=MOST_HOPS).contains(&self.hops) {
-                return Err(Error::usage("--hops", format!("{} is not between 1 and {MOST_HOPS}", self.hops)));
+                return Err(Error::usage("propagation.hops", format!("{} is not between 1 and {MOST_HOPS}", self.hops)));
             }
             if !(self.alpha > 0.0 && self.alpha <= 1.0) {
-                return Err(Error::usage("--alpha", format!("{} is not above 0 and up to 1", self.alpha)));
+                return Err(Error::usage("propagation.alpha", format!("{} is not above 0 and up to 1", self.alpha)));
             }
             if !matches!(self.reading, Reading::Discard | Reading::Eq2) {
-                return Err(Error::usage("--reading", "decides nothing in --mode hops, which goes by eq. (4): leave it out"));
+                return Err(Error::usage(
+                    "propagation.reading",
+                    "decides nothing in mode hops, which goes by eq. (4): leave it out",
+                ));
             }
         }
         let borrowing = [
-            ("--contexts", !self.contexts.is_empty()),
-            ("--shuffle-playlists", self.shuffle_playlists),
-            ("--tag-weights", self.tag_weights != TagWeights::Equal),
-            ("--range-by-category", !self.tag_ranges.is_empty()),
+            ("propagation.contexts", !self.contexts.is_empty()),
+            ("propagation.shuffle_playlists", self.shuffle_playlists),
+            ("propagation.tag_weights", self.tag_weights != TagWeights::Equal),
+            ("propagation.tag_ranges", !self.tag_ranges.is_empty()),
         ];
         match borrowing.into_iter().find(|(_, given)| self.mode == Mode::None && *given) {
-            Some((flag, _)) => {
-                Err(Error::usage(flag, "decides how tags are borrowed, and --mode none borrows none: leave it out"))
+            Some((field, _)) => {
+                Err(Error::usage(field, "decides how tags are borrowed, and mode none borrows none: leave it out"))
             }
             None => Ok(()),
         }

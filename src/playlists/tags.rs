@@ -26,11 +26,8 @@ impl<'a> Tags<'a> {
         if share <= 0.0 {
             return tags;
         }
-        let trained = |&song: &u32| {
-            let song = song as usize;
-            dataset.split(song) == Split::Train && dataset.samples(song) > 0 && dataset.is_tagged(song)
-        };
-        let mut songs: Vec<u32> = (0..dataset.songs() as u32).filter(trained).collect();
+        let trained = dataset.heard(Split::Train).filter(|&song| dataset.is_tagged(song));
+        let mut songs: Vec<u32> = trained.map(|song| song as u32).collect();
         let removed = (share * songs.len() as f64).round() as usize;
         // The first steps of a Fisher-Yates shuffle.
         let mut random = generator(seed, Purpose::Removal, [0; 3]);

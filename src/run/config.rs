@@ -28,7 +28,7 @@ pub struct Config<T> {
     /// The device as it calls itself: equal bits are promised on the same one only.
     pub device: String,
     pub network: Network,
-    /// Batch, reduction, weight of the supportive term, and the choice of family and tiles.
+    /// Batch, reduction, weight of the propagated term, and the choice of family and tiles.
     pub settings: Settings,
     pub seed: u64,
     pub dataset: PathBuf,
@@ -77,8 +77,8 @@ impl<T: DeserializeOwned> Config<T> {
             return Err(format!("is '{}' version {}, not '{FORMAT}' version {VERSION}", head.format, head.version));
         }
         let config: Config<T> = serde_json::from_slice(text).map_err(|e| format!("is no configuration of a run: {e}"))?;
-        config.network.check().map_err(|e| e.to_string())?;
-        config.settings.check().map_err(|e| e.to_string())?;
+        config.network.check().map_err(|e| e.clause())?;
+        config.settings.check().map_err(|e| e.clause())?;
         if config.vocabulary.len() != config.network.tags {
             return Err(format!("names {} tags for a network of {}", config.vocabulary.len(), config.network.tags));
         }

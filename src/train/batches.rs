@@ -31,8 +31,8 @@ pub fn write(config: &Config, dataset: &Dataset, steps: u64, folder: &Path) -> R
     let schedule = &config.train.schedule;
     if schedule.rule != Rule::Fixed || schedule.steps < steps {
         return Err(Error::usage(
-            "--schedule",
-            "must be fixed, and --steps no less than --write: other rates follow from validation",
+            "schedule.rule",
+            "must be fixed, with no fewer steps than are to be written: other rates follow from validation",
         ));
     }
     std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, "cannot create", e))?;

@@ -10,6 +10,7 @@
 //! | [`session`] | a run from its folder's beginning or checkpoint to its end |
 
 pub mod batches;
+#[warn(missing_docs)]
 pub mod options;
 pub mod schedule;
 pub mod session;

@@ -10,12 +10,14 @@ use crate::network::Network;
 use crate::plan::Settings;
 use crate::playlists;
 
+/// How a network is trained: `train` in `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
+    /// Rates, momentum and when to stop.
     pub schedule: Schedule,
     /// Tags and playlists: mode, reading, range and the rest of `paper.md`, 0.
     pub propagation: playlists::Options,
-    /// Random clips of each training song an epoch.
+    /// Random clips of each training song an epoch, 1 to [`crate::plan::MOST_CLIPS`].
     pub clips_per_song: usize,
     /// The sides of the split and the tags that the run sees; absent: the dataset as it was prepared.
     #[serde(default, skip_serializing_if = "is_whole")]

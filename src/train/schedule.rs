@@ -81,20 +81,20 @@ impl Schedule {
         let rate = self.rate as f32;
         if !(rate > 0.0 && rate.is_finite()) {
             return Err(Error::usage(
-                "--rate",
+                "schedule.rate",
                 format!("{} is not a number greater than 0 (and within what f32 holds)", self.rate),
             ));
         }
         if !(0.0..1.0).contains(&self.momentum) {
-            return Err(Error::usage("--momentum", format!("{} is not in [0, 1)", self.momentum)));
+            return Err(Error::usage("schedule.momentum", format!("{} is not in [0, 1)", self.momentum)));
         }
-        for (flag, count) in [("--steps", self.steps), ("--epochs", self.epochs)] {
+        for (field, count) in [("schedule.steps", self.steps), ("schedule.epochs", self.epochs)] {
             if count > MOST {
-                return Err(Error::usage(flag, format!("{count} is more than {MOST}")));
+                return Err(Error::usage(field, format!("{count} is more than {MOST}")));
             }
         }
         if self.rule == Rule::Fixed && self.steps == 0 {
-            return Err(Error::usage("--schedule fixed", "needs --steps: its drops are shares of them"));
+            return Err(Error::usage("schedule.steps", "0, but a fixed schedule needs steps: its drops are shares of them"));
         }
         Ok(())
     }

@@ -123,14 +123,14 @@ impl<'a> Session<'a> {
                 .help("Go on with the old dataset, or begin a new run."));
         }
         if config.settings.choice.is_native() != matches!(device, Device::Cpu) {
-            return Err(Error::usage("--device", format!("this run began on {}, and goes on there only", config.device))
+            return Err(Error::usage("device", format!("this run began on {}, and goes on there only", config.device))
                 .help("The order of sums differs between devices. To use its weights elsewhere, see `tagwalk tag`."));
         }
         if let Family::Native(isa) = config.settings.choice.family
             && !Isa::available_in(config.settings.choice.precision).contains(&isa)
         {
             return Err(Error::usage(
-                "--device",
+                "device",
                 format!("this run began on a processor with {}, which this one has not", isa.name()),
             )
             .help("The order of sums differs between instruction sets: go on with it where it began."));
@@ -139,13 +139,15 @@ impl<'a> Session<'a> {
             && check::cooperative_size(gpu)? != size
         {
             return Err(Error::usage(
-                "--device",
+                "device",
                 format!("this run began on cooperative matrices of {size}, which are not right here"),
             )
             .help("The order of sums differs between them: go on with it where it began."));
         }
-        config.train.schedule.check()?;
-        let mut trainer = Trainer::new(dataset, device, &config, threads)?;
+        // Nobody gave a flag: what cannot be is in the configuration.
+        let said = folder.join(files::CONFIG);
+        config.train.schedule.check().map_err(|e| e.chosen_in(&said))?;
+        let mut trainer = Trainer::new(dataset, device, &config, threads).map_err(|e| e.chosen_in(&said))?;
         let (folder, checkpoint, log) = run::Run::resume::<Memory>(folder)?;
         let Checkpoint { weights, momenta, position } = checkpoint;
         let last = folder.folder().join(files::LAST);

@@ -35,7 +35,7 @@ pub struct Done {
     pub rate: f64,
     /// Own loss.
     pub own: f64,
-    /// Supportive loss, before its weight.
+    /// Propagated loss, before its weight.
     pub propagated: f64,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Trainer<'a> {
         let stage = stage_of(dataset, config)?;
         let plan = plan_of(config)?;
         let table = Parameters::new(&config.network)?;
-        let id = |name: &str| plan.find(name).unwrap_or_else(|| panic!("a training plan has {name}"));
+        let id = |name| plan.expect(name);
         let ids = Ids {
             hyper: id(names::HYPER),
             parameters: id(names::PARAMETERS),

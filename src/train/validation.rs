@@ -30,7 +30,7 @@ pub fn loss(
     let segments = Segments::new(labels, network, songs.to_vec(), settings.batch);
     let mut batch = segments.batch()?;
     let inputs = Inputs::of(program.plan());
-    let losses = program.plan().find(names::LOSSES).expect("a training plan has losses");
+    let losses = program.plan().expect(names::LOSSES);
     let mut out = vec![0.0f32; 2 * settings.batch];
     let (mut total, mut weight) = (0.0f64, 0.0f64);
     for i in 0..segments.batches() {

@@ -10,6 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tagwalk::error::Error;
+use tagwalk::format::hex;
 use tagwalk::network::{Network, Parameters};
 
 /// The part of NAME.json that a test needs.
@@ -61,7 +62,7 @@ pub struct Golden {
     pub batch: usize,
     /// `true`: the loss is the mean over clips and tags; `false`: the sum.
     pub mean: bool,
-    /// Weight of the supportive term.
+    /// Weight of the propagated term.
     pub lambda: f32,
     pub hyper: Hyper,
     errors: BTreeMap<String, GroupError>,
@@ -95,7 +96,7 @@ pub fn all() -> Vec<Golden> {
         }
         for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "safetensors")) {
             let bytes = read(path);
-            let sum: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+            let sum = hex(&Sha256::digest(&bytes));
             if seen.insert(sum.clone()) {
                 found.push(Golden::parse(path, &bytes, &sum));
             }

@@ -18,7 +18,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::kernels::Choice;
 use crate::measure::bench::step::Bench;
-use crate::plan::{Run, Settings};
+use crate::plan::{MOST_CLIPS, Run, Settings};
 
 /// Measure how fast it is
 ///
@@ -95,8 +95,8 @@ struct Steps {
     json: bool,
 }
 
-/// Most of whatever is counted by a flag: a slip of the finger must not run for a year.
-const MOST: usize = 1 << 20;
+/// Most of whatever is counted by a flag, as of clips: a slip of the finger must not run for a year.
+const MOST: usize = MOST_CLIPS;
 
 /// Fails, naming the flag, where a number is 0 or beyond reason.
 fn within(flag: &str, value: usize) -> Result<()> {
@@ -123,7 +123,7 @@ impl Steps {
         let network = self.network.build(tags)?;
         let bench = |&batch: &usize| Bench {
             network: network.clone(),
-            settings: Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice: choice.clone() },
+            settings: Settings::new(batch, choice.clone()),
             run: self.mode.run(),
             steps: self.steps,
             warm_up: self.warm_up,

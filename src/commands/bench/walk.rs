@@ -22,7 +22,7 @@ pub struct Args {
     /// The dataset's folder
     #[arg(value_name = "DATASET")]
     dataset: Option<PathBuf>,
-    /// The supportive term
+    /// The propagated term
     #[arg(long, value_enum, default_value_t = Mode::Walk)]
     propagation: Mode,
     /// How the walk is read

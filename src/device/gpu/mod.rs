@@ -36,7 +36,9 @@ pub struct Options {
 /// An open GPU.
 #[derive(Clone)]
 pub struct Gpu {
+    /// What it says of itself.
     pub adapter: Adapter,
+    /// How it was opened.
     pub options: Options,
     device: wgpu::Device,
     queue: wgpu::Queue,

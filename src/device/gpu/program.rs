@@ -7,11 +7,10 @@ use super::pipelines::{Ready, ready};
 use super::readback::{Readback, download, wait};
 use super::timing::Timing;
 use super::{AdapterKind, Gpu};
-use crate::device::{Program, Ticket};
+use crate::device::{Asked, Program, Ticket, check};
 use crate::error::{Error, Result};
 use crate::kernels::gpu::{Dispatch, Limits};
 use crate::plan::{Plan, Run, Section, TensorId, View};
-use crate::tensor::Role;
 
 /// A kernel call as this device needs it.
 pub struct Call {
@@ -73,14 +72,6 @@ impl GpuProgram {
         let readback = Readback::new(gpu, &plan)?;
         let timing = Timing::new(gpu, train.calls.max(evaluate.calls))?;
         Ok(GpuProgram { gpu: gpu.clone(), plan, memory, readback, timing, train: train.all, evaluate: evaluate.all, next: 0 })
-    }
-
-    fn check_size(&self, tensor: TensorId, bytes: usize) -> Result<()> {
-        let t = &self.plan.tensors[tensor.0];
-        if t.bytes() != bytes {
-            return Err(Error::device(format!("{} is {} bytes, not {bytes}", t.name, t.bytes())));
-        }
-        Ok(())
     }
 }
 
@@ -145,11 +136,8 @@ impl Program for GpuProgram {
     }
 
     fn upload(&mut self, tensor: TensorId, bytes: &[u8]) -> Result<()> {
-        self.check_size(tensor, bytes.len())?;
+        check(&self.plan, tensor, bytes.len(), Asked::Upload)?;
         let t = &self.plan.tensors[tensor.0];
-        if !matches!(t.role, Role::Input | Role::Parameter | Role::Gradient | Role::State) {
-            return Err(Error::device(format!("{} cannot be uploaded: it is {:?}", t.name, t.role)));
-        }
         if !bytes.len().is_multiple_of(4) {
             return Err(Error::device(format!("{} has an odd number of samples, which a GPU cannot take", t.name)));
         }
@@ -195,17 +183,13 @@ impl Program for GpuProgram {
     }
 
     fn output(&mut self, ticket: Ticket, tensor: TensorId, bytes: &mut [u8]) -> Result<()> {
-        self.check_size(tensor, bytes.len())?;
+        check(&self.plan, tensor, bytes.len(), Asked::Output)?;
         self.readback.read(&self.gpu, &self.plan, ticket, tensor, bytes)
     }
 
     fn download(&mut self, tensor: TensorId, bytes: &mut [u8]) -> Result<()> {
-        self.check_size(tensor, bytes.len())?;
-        let t = &self.plan.tensors[tensor.0];
-        if matches!(t.role, Role::Temporary | Role::Input) {
-            return Err(Error::device(format!("{} is not kept, so it cannot be read", t.name)));
-        }
-        download(&self.gpu, self.memory.buffer(tensor), bytes, &t.name)
+        check(&self.plan, tensor, bytes.len(), Asked::Download)?;
+        download(&self.gpu, self.memory.buffer(tensor), bytes, &self.plan.tensors[tensor.0].name)
     }
 
     fn wait(&mut self) -> Result<()> {

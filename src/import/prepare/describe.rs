@@ -1,7 +1,6 @@
 //! All that decides a dataset, but not where it lies: the same inputs elsewhere give the same. It is kept in the
 //! manifest, and tells whether a folder holds what would be made.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use super::options::{Options, Others, SplitFrom};
 use super::scan;
 use crate::dataset::manifest;
 use crate::error::Result;
+use crate::format::hex;
 use crate::import::playlists;
 use crate::import::tags::lastfm;
 
@@ -20,7 +20,7 @@ pub fn describe(options: &Options, files: &[scan::File]) -> Result<Value> {
         sha.update(format!("{}\0{}\0", file.name, file.bytes));
     }
     let mut all = json!({
-        "audio": {"files": files.len(), "names_and_sizes_sha256": hex(sha)},
+        "audio": {"files": files.len(), "names_and_sizes_sha256": hex(&sha.finalize())},
         "rate": options.decode.rate,
         "excerpt": options.decode.length.map(|length| [options.decode.start, length]),
         "start": options.decode.start,
@@ -77,14 +77,7 @@ fn sum(path: &Path) -> Result<String> {
         sha.update(format!("{name}\0{bytes}\0"));
         Ok(())
     })?;
-    Ok(hex(sha))
-}
-
-fn hex(sha: Sha256) -> String {
-    sha.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Ok(hex(&sha.finalize()))
 }
 
 /// The keys whose values differ.

@@ -5,7 +5,7 @@ use super::scan::File;
 use crate::error::Result;
 use crate::import::counts::{Counts, file_name};
 use crate::import::msd::{clips, is_track};
-use crate::import::names::{Names, stem};
+use crate::import::names::{Names, bare_stem};
 
 /// Why a file is no song.
 pub const NO_TRACK: &str = "audio of no track";
@@ -15,7 +15,7 @@ pub const SECOND: &str = "audio of a track that has another file";
 /// Files of no track, and all but the first of a track, are left out and given to `miss`.
 pub fn name(files: Vec<File>, msd: &Msd, counts: &mut Counts, miss: &mut dyn FnMut(&str, &'static str)) -> Result<Vec<File>> {
     let mut tracks: Vec<Option<String>> =
-        files.iter().map(|file| Some(stem(&file.name)).filter(|stem| is_track(stem)).map(String::from)).collect();
+        files.iter().map(|file| Some(bare_stem(&file.name)).filter(|stem| is_track(stem)).map(String::from)).collect();
     let names = Names::new(files.iter().map(|file| file.name.clone()).collect());
     let of = "clips";
     for path in &msd.clips {

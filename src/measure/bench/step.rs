@@ -158,7 +158,7 @@ impl<'a> Steps<'a> {
                 Source::Dataset(Box::new(Staged { stage, batch, next }))
             }
         };
-        let losses = program.plan().find(names::LOSSES).expect("a training plan has losses");
+        let losses = program.plan().expect(names::LOSSES);
         let read = vec![0u8; program.plan().tensors[losses.0].bytes()];
         Ok(Steps { program, bench, inputs, source, losses, read, before: None })
     }

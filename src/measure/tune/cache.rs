@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::device::select::Adapter;
 use crate::error::{Error, Result};
-use crate::format::atomic;
+use crate::format::{atomic, hex};
 use crate::kernels::{Choice, Precision, shaders};
 
 const FORMAT: &str = "tagwalk tune";
@@ -53,7 +53,7 @@ fn fingerprint() -> String {
         hash.update(text);
         hash.update([0]);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -91,14 +91,14 @@ impl Room<'_> {
     fn trial(&self, candidate: &Candidate) -> Result<Trial> {
         let (batch, most_flops) = if self.rig.software { (1, SOFTWARE_FLOPS) } else { (self.problem.batch, u64::MAX) };
         let choice = candidate.put(self.room, self.before);
-        let settings = Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+        let settings = Settings::new(batch, choice);
         Trial::new(self.rig.load, self.problem.network, &settings, self.product.kernel(), most_flops, self.rig.software)
     }
 
     /// A whole step of the network, with this choice.
     fn step(&self, choice: Choice) -> Result<Trial> {
         let batch = if self.rig.software { 1 } else { self.problem.batch };
-        let settings = Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice };
+        let settings = Settings::new(batch, choice);
         Trial::whole(self.rig.load, self.problem.network, &settings, self.rig.software)
     }
 

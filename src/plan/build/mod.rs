@@ -25,7 +25,7 @@ use crate::tensor::{DType, Role};
 const HEADROOM: u32 = 4;
 
 /// Clips a step at most: sizes in bytes stay far from overflowing.
-const MOST_CLIPS: usize = 1 << 20;
+pub const MOST_CLIPS: usize = 1 << 20;
 
 /// What a step is beside its network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct Settings {
     pub batch: usize,
     /// Mean over clips and tags (the released software) or their sum.
     pub mean: bool,
-    /// Weight of the supportive term.
+    /// Weight of the propagated term.
     pub lambda: f32,
     /// Running variance from the unbiased batch variance (PyTorch) or the biased one (released).
     pub unbiased_variance: bool,
@@ -43,13 +43,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// As the paper and its software have it: mean loss, both terms alike, biased running variance.
+    pub fn new(batch: usize, choice: Choice) -> Settings {
+        Settings { batch, mean: true, lambda: 1.0, unbiased_variance: false, choice }
+    }
+
     /// Checks that its numbers can be; call it on anything from outside.
     pub fn check(&self) -> Result<()> {
         if !(1..=MOST_CLIPS).contains(&self.batch) {
-            return Err(Error::usage("--batch", format!("{} is not between 1 and {MOST_CLIPS}", self.batch)));
+            return Err(Error::usage("settings.batch", format!("{} is not between 1 and {MOST_CLIPS}", self.batch)));
         }
         if !(self.lambda >= 0.0 && self.lambda.is_finite()) {
-            return Err(Error::usage("--lambda", format!("{} is not a number of 0 or more", self.lambda)));
+            return Err(Error::usage("settings.lambda", format!("{} is not a number of 0 or more", self.lambda)));
         }
         self.choice.check()
     }
@@ -75,7 +80,7 @@ pub fn training(network: &Network, settings: &Settings) -> Result<Plan> {
     Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(false))
 }
 
-/// The same with one more input: weights of each clip's tags in the supportive term.
+/// The same with one more input: weights of each clip's tags in the propagated term.
 pub fn training_by_tag(network: &Network, settings: &Settings) -> Result<Plan> {
     Ok(Builder::new(network, &checked(network, settings)?, Run::Train)?.build(true))
 }
@@ -134,7 +139,7 @@ impl<'a> Builder<'a> {
         let choice = &settings.choice;
         if let Some(i) = convs.iter().position(|conv| !choice.family_for(Product::Forward, conv).has(choice.precision)) {
             let what = format!("mixed pools at most {LARGEST_WINDOW} positions on a GPU, and layer {} pools more", i + 1);
-            return Err(Error::usage("--precision", what).help("Take --precision f32, or --device cpu."));
+            return Err(Error::usage("settings.choice.precision", what).help("Take --precision f32, or --device cpu."));
         }
         let mut plan = Plan::default();
         let f32s = DType::F32;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::print;
+use crate::commands::print;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::format::pairs;
@@ -15,7 +15,7 @@ use crate::playlists::{Lend, Mode, Options, RandomLenders, Reading, TagWeights, 
 /// How tags are lent.
 #[derive(Args, Clone, Debug)]
 pub struct PropagationFlags {
-    /// The supportive term
+    /// The propagated term
     #[arg(long, value_enum, default_value_t = Mode::Walk)]
     pub mode: Mode,
     /// How the walk's pseudo-code is read
@@ -24,7 +24,7 @@ pub struct PropagationFlags {
     /// Search range r, 0 to 1: the chance to walk on at each song
     #[arg(long, default_value_t = 0.4, value_name = "R")]
     pub range: f64,
-    /// Weight of the supportive term
+    /// Weight of the propagated term
     #[arg(long, default_value_t = 1.0, value_name = "WEIGHT")]
     pub lambda: f32,
     /// Another song lends, never the song itself
@@ -63,7 +63,7 @@ pub struct PropagationFlags {
     /// Its a, above 0 and up to 1: how much of a label comes by the next hop [default: 0.5]
     #[arg(long, value_name = "A")]
     pub alpha: Option<f64>,
-    /// Weights of tags in the supportive term: idf, NAME=WEIGHT,... or FILE (NAME, tab, WEIGHT); a name is a tag's or a
+    /// Weights of tags in the propagated term: idf, NAME=WEIGHT,... or FILE (NAME, tab, WEIGHT); a name is a tag's or a
     /// category's, others weigh 1
     #[arg(long, value_name = "WEIGHTS")]
     pub tag_weights: Option<String>,

@@ -1,4 +1,4 @@
-//! The tables that `evaluate` and `demo` print of a measurement.
+//! The tables that `tagwalk evaluate` prints of a measurement.
 
 use super::print;
 use crate::error::Result;

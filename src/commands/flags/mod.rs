@@ -1,11 +1,13 @@
 //! Flags that several commands share: which device, and everything that decides a training run.
 
+pub mod fields;
+mod propagation;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use super::propagation::PropagationFlags;
 pub use crate::dataset::SplitBy;
 use crate::dataset::sides::BY_GROUPS;
 use crate::dataset::{Dataset, View};
@@ -20,6 +22,7 @@ use crate::network::{Network, family};
 use crate::plan::Settings;
 use crate::train::options::{Config, Options, config};
 use crate::train::schedule::{Rule, Schedule};
+pub use propagation::PropagationFlags;
 
 /// Which device computes.
 #[derive(Args, Clone, Debug)]
@@ -125,13 +128,15 @@ impl DeviceFlags {
         let (Device::Gpu(gpu), None, false) = (device, self.family, self.no_tune) else { return None };
         let (cache, note) = Cache::read(&self.cache_path()?);
         if let Some(note) = note {
-            super::print::note(note);
+            crate::commands::print::note(note);
         }
         let choice = cache.find_in(self.precision.resolve(), &Key::of(&gpu.adapter)).cloned()?;
         if let Some(size) = choice.cooperative_size()
             && check::cooperative_size(gpu).ok() != Some(size)
         {
-            super::print::note(format_args!("cooperative matrices of {size} are not right any more: what was tuned is left out"));
+            crate::commands::print::note(format_args!(
+                "cooperative matrices of {size} are not right any more: what was tuned is left out"
+            ));
             return None;
         }
         Some(choice)
@@ -178,7 +183,7 @@ impl DeviceFlags {
 
 /// Says on stderr what computes.
 pub fn say(device: &Device, choice: &Choice) {
-    super::print::note(format_args!("device: {} ({choice}, {})", device.name(), choice.precision.name()));
+    crate::commands::print::note(format_args!("device: {} ({choice}, {})", device.name(), choice.precision.name()));
 }
 
 /// Mean over clips and tags, or their sum.
@@ -208,7 +213,7 @@ pub struct NetworkFlags {
     /// Samples a clip, where not the member's own (59049 for 3^9; the paper's is 50000): pooling becomes 'same'
     #[arg(long, value_name = "SAMPLES")]
     pub clip: Option<usize>,
-    /// 2: the supportive term gets a dense layer of its own, used in training only [default: 1, or what FILE says]
+    /// 2: the propagated term gets a dense layer of its own, used in training only [default: 1, or what FILE says]
     #[arg(long, value_name = "1|2")]
     pub heads: Option<usize>,
     /// Share of features dropped before the dense layer [default: 0.5, or what FILE says]
@@ -316,7 +321,7 @@ impl ViewFlags {
 impl TrainFlags {
     /// The dataset as the run sees it.
     pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
-        super::dataset(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
+        crate::commands::dataset(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
             Some(BY_GROUPS) => e.place("--split-by groups").help(
                 "Prepare it with other groups (--group-folder, --group-column), take another --split-seed, or --split-by songs.",
             ),
