@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
 use super::options::{Options, Others, SplitFrom};
-use super::resolve::{self, Finder};
+use super::resolve::{self, Finder, Remark};
 use super::scan;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
@@ -27,6 +27,15 @@ pub struct Missing {
     pub file: String,
     pub name: String,
     pub why: String,
+}
+
+/// A name that was found by the file name alone, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ByName {
+    /// The table or playlist's file name.
+    pub file: String,
+    pub name: String,
+    pub song: String,
 }
 
 /// How songs come to their sides of the split.
@@ -69,18 +78,27 @@ pub struct Gathered {
     pub msd: bool,
     /// Names not found, with how often.
     pub missing: Vec<(Missing, u64)>,
+    /// Names found by their file name alone, with how often: their folders differ from the song's.
+    pub by_name: Vec<(ByName, u64)>,
     /// Ids that several songs share; the first one is meant.
     pub shared_ids: usize,
     pub counts: Counts,
 }
 
-/// Names not found, with how often.
+/// Names not found, and those found by the file name alone, with how often.
 #[derive(Default)]
-pub struct Misses(BTreeMap<Missing, u64>);
+pub struct Misses {
+    missing: BTreeMap<Missing, u64>,
+    by_name: BTreeMap<ByName, u64>,
+}
 
 impl Misses {
     pub fn miss(&mut self, file: &str, name: &str, why: &str) {
-        *self.0.entry(Missing { file: file.into(), name: name.into(), why: why.into() }).or_insert(0) += 1;
+        *self.missing.entry(Missing { file: file.into(), name: name.into(), why: why.into() }).or_insert(0) += 1;
+    }
+
+    pub fn by_name(&mut self, file: &str, name: &str, song: &str) {
+        *self.by_name.entry(ByName { file: file.into(), name: name.into(), song: song.into() }).or_insert(0) += 1;
     }
 }
 
@@ -98,6 +116,7 @@ impl Gathered {
                 match found {
                     Found::Nothing => misses.miss(&file_name(path), name, resolve::NOTHING),
                     Found::Several => misses.miss(&file_name(path), name, resolve::SEVERAL),
+                    Found::FileName(song) => misses.by_name(&file_name(path), name, &all.names()[*song as usize]),
                     _ => {}
                 }
             }
@@ -127,7 +146,8 @@ impl Gathered {
             top: options.top,
             rate: options.decode.rate,
             msd: options.msd.is_some(),
-            missing: misses.0.into_iter().collect(),
+            missing: misses.missing.into_iter().collect(),
+            by_name: misses.by_name.into_iter().collect(),
             shared_ids: catalogue.shared_ids,
             counts,
         })
@@ -207,8 +227,11 @@ fn tagged(
             songs.push(None);
             continue;
         }
+        if let Found::FileName(song) = found {
+            misses.by_name(&of, name, &names[song as usize]);
+        }
         songs.push(match found {
-            Found::Path(song) | Found::Likeness(song) => Some(song),
+            Found::Path(song) | Found::End(song) | Found::Likeness(song) | Found::FileName(song) => Some(song),
             Found::Several => {
                 misses.miss(&of, name, resolve::SEVERAL);
                 None
@@ -312,9 +335,12 @@ fn lists(
         let (mut places, mut lost) = (0, BTreeMap::new());
         let read = playlists::read(&path, options.reading, &mut |list| {
             places += list.entries.len() as u64;
-            lists.push(finder.list(&list.entries, &folder, &mut |name, why| {
-                *lost.entry(why).or_insert(0) += 1;
-                misses.miss(&file, name, why);
+            lists.push(finder.list(&list.entries, &folder, &mut |name, remark| match remark {
+                Remark::Missed(why) => {
+                    *lost.entry(why).or_insert(0) += 1;
+                    misses.miss(&file, name, why);
+                }
+                Remark::FileName(song) => misses.by_name(&file, name, &all.names()[song as usize]),
             }));
         })?;
         // The many files of a folder are one line; a data set has its own, with what it is known to hold.
