@@ -307,3 +307,38 @@ fn names_of_other_folders_are_told() {
         serde_json::from_slice(&prepare(at, "never", &["--playlists", "lists", "--dry-run", "--json"]).stdout).unwrap();
     assert_eq!(json["matched_by_name"].as_u64(), Some(4));
 }
+
+/// A playlist of a folder that cannot be read is skipped, counted and listed; one that is named is refused.
+#[test]
+fn bad_playlists_of_a_folder_are_skipped() {
+    let tags = "song\ttag\nb/four.wav\tjazz\na/two.wav\tjazz\n";
+    let good = "../audio/b/four.wav\n../audio/a/two.wav\n";
+    let lists =
+        [("tags.tsv", tags), ("lists/good.m3u", good), ("lists/in/bad.xspf", "<playlist><trackList>"), ("none/x.txt", "")];
+    let folder = small(&["b/four.wav", "a/two.wav"], &lists);
+    let at = folder.path();
+    fs::write(at.join("lists/wide.m3u8"), b"\xff\xfea\0").unwrap();
+    let output = prepare(at, "out", &["--playlists", "lists"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("2 files skipped (skipped.tsv)"), "{}", said(&output));
+    let listed = fs::read_to_string(at.join("out/skipped.tsv")).unwrap();
+    assert!(listed.contains("in/bad.xspf\t") && listed.contains("wide.m3u8\tis UTF-16"), "{listed}");
+    assert_eq!(Dataset::open(&at.join("out")).unwrap().playlists().len(), 1);
+    let named = prepare(at, "named", &["--playlists", "lists/wide.m3u8"]);
+    assert_eq!(named.status.code(), Some(2), "{}", said(&named));
+    let empty = prepare(at, "empty", &["--playlists", "none"]);
+    assert_eq!(empty.status.code(), Some(2));
+    assert!(said(&empty).contains("--playlists: no playlist files there"), "{}", said(&empty));
+}
+
+#[test]
+fn a_split_of_other_songs_is_refused_with_names_of_both() {
+    let tags = "song\ttag\nb/four.wav\tjazz\n";
+    let folder = small(&["b/four.wav", "a/two.wav"], &[("tags.tsv", tags), ("split.tsv", "x1\ttrain\nx2\tvalid\n")]);
+    let output = prepare(folder.path(), "out", &["--split", "split.tsv"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    for what in ["split.tsv", "names none of the songs", "x1, x2", "a/two.wav, b/four.wav"] {
+        assert!(said(&output).contains(what), "{what}: {}", said(&output));
+    }
+    assert!(!folder.path().join("out").exists());
+}

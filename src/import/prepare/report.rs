@@ -19,7 +19,7 @@ pub const NOT_FOUND: &str = "not-found.tsv";
 pub const BY_NAME: &str = "matched-by-name.tsv";
 pub const SKIPPED: &str = "skipped.tsv";
 
-/// A file that gave no audio.
+/// A file that gave no audio, or no playlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     pub file: String,
