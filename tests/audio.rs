@@ -237,6 +237,26 @@ fn a_file_that_ends_early_gives_what_there_is_with_a_note() {
     }
 }
 
+/// Readers of FLAC and Ogg pass over what fails its checksum without a word; the gap is told, and only where there is one.
+#[test]
+fn damage_that_a_reader_passes_over_is_told() {
+    let Some(music) = music() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["warmux/circux.flac", "0ad/calm-before-the-storm.ogg", "blobwars/Party.opus"] {
+        let mut bytes = std::fs::read(music.join("audio").join(name)).unwrap();
+        let sound = whole(&music.join("audio").join(name));
+        assert_eq!(sound.note, None, "{name}");
+        let mut chance = generator(3, Purpose::Synthetic, [0, 0, 0]);
+        bytes[100_000..103_000].fill_with(|| chance.random());
+        let found = whole(&write(folder.path(), "damaged", &bytes));
+        let note = found.note.unwrap_or_default();
+        assert!(note.contains("damaged audio packets of") && note.ends_with("left out"), "{name}: {note:?}");
+        let count: usize = note.split(' ').next().unwrap().parse().unwrap();
+        assert!((1..400).contains(&count), "{name}: {note}");
+        assert!(found.samples.len() < sound.samples.len(), "{name}");
+    }
+}
+
 #[test]
 fn impossible_headers_are_refused() {
     let folder = tempfile::tempdir().unwrap();

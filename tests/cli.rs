@@ -69,6 +69,7 @@ fn what_stands_in_the_wrong_place_is_recognised() {
     refuses(&["tag", &music, &song], 2, "no run here");
     // A damaged dataset with audio beside it is none of that.
     std::fs::write(path("music/manifest.json"), "{}").unwrap();
+    refuses(&["walk", &path("music/manifest.json"), "--song", "a"], 2, &format!("Name its folder: {music}"));
     refuses(&["info", &music], 2, "manifest.json");
 }
 

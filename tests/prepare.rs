@@ -252,3 +252,93 @@ fn nothing_outside_is_opened_and_bad_files_are_listed() {
     assert_eq!(occupied.status.code(), Some(2));
     assert!(said(&occupied).contains("not empty"));
 }
+
+/// A new folder of audio files of these names, and of texts.
+fn small(audio: &[&str], texts: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    audio.iter().zip(50..).for_each(|(name, period)| wav(&folder.path().join("audio").join(name), period));
+    for (name, text) in texts {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn prepare(at: &Path, out: &str, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tagwalk"));
+    command.current_dir(at).args(["prepare", "--out", out, "--audio", "audio", "--tags", "tags.tsv"]).args(more);
+    command.output().unwrap()
+}
+
+/// A song found by its file name alone, in spite of its folder, is used, counted and listed; a path without its
+/// extension, or from a higher folder, is the file's own, and leaves no song without audio beside it.
+#[test]
+fn names_of_other_folders_are_told() {
+    let tags =
+        "song\ttag\nOther Band/four.mp3\tjazz\nThird Band/four.mp3\tfolk\na/two\tone\ns/a/two.wav\ttwo\na\\two.wav\tthree\n";
+    let playlist = "../zz/four.wav\nfile:///x/four.wav\n/old/place/a/two.wav\nfour.wav\n";
+    let folder = small(&["b/four.wav", "a/two.wav"], &[("tags.tsv", tags), ("lists/one.m3u", playlist)]);
+    let at = folder.path();
+    let output = prepare(at, "out", &["--playlists", "lists"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let told = "4 matched by file name alone, their folders differ (see matched-by-name.tsv)";
+    assert!(said(&output).contains(told), "{}", said(&output));
+    let listed = fs::read_to_string(at.join("out/matched-by-name.tsv")).unwrap();
+    let rows = [
+        "file\tname\ttimes\tsong",
+        "one.m3u\t../zz/four.wav\t1\tb/four.wav",
+        "one.m3u\t/x/four.wav\t1\tb/four.wav",
+        "tags.tsv\tOther Band/four.mp3\t1\tb/four.wav",
+        "tags.tsv\tThird Band/four.mp3\t1\tb/four.wav",
+    ];
+    assert_eq!(listed.lines().collect::<Vec<_>>(), rows);
+    let d = Dataset::open(&at.join("out")).unwrap();
+    assert_eq!(d.songs(), 2);
+    let tags = |song: &str| {
+        let song = d.find(song).unwrap();
+        (0..d.vocabulary().len()).filter(|&tag| d.has_tag(song, tag)).map(|tag| d.vocabulary()[tag].as_str()).collect::<Vec<_>>()
+    };
+    let mut of_two = tags("a/two.wav");
+    of_two.sort_unstable();
+    assert_eq!(of_two, ["one", "three", "two"]);
+    assert_eq!(tags("b/four.wav").len(), 2);
+    let json: serde_json::Value =
+        serde_json::from_slice(&prepare(at, "never", &["--playlists", "lists", "--dry-run", "--json"]).stdout).unwrap();
+    assert_eq!(json["matched_by_name"].as_u64(), Some(4));
+}
+
+/// A playlist of a folder that cannot be read is skipped, counted and listed; one that is named is refused.
+#[test]
+fn bad_playlists_of_a_folder_are_skipped() {
+    let tags = "song\ttag\nb/four.wav\tjazz\na/two.wav\tjazz\n";
+    let good = "../audio/b/four.wav\n../audio/a/two.wav\n";
+    let lists =
+        [("tags.tsv", tags), ("lists/good.m3u", good), ("lists/in/bad.xspf", "<playlist><trackList>"), ("none/x.txt", "")];
+    let folder = small(&["b/four.wav", "a/two.wav"], &lists);
+    let at = folder.path();
+    fs::write(at.join("lists/wide.m3u8"), b"\xff\xfea\0").unwrap();
+    let output = prepare(at, "out", &["--playlists", "lists"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("2 files skipped (skipped.tsv)"), "{}", said(&output));
+    let listed = fs::read_to_string(at.join("out/skipped.tsv")).unwrap();
+    assert!(listed.contains("in/bad.xspf\t") && listed.contains("wide.m3u8\tis UTF-16"), "{listed}");
+    assert_eq!(Dataset::open(&at.join("out")).unwrap().playlists().len(), 1);
+    let named = prepare(at, "named", &["--playlists", "lists/wide.m3u8"]);
+    assert_eq!(named.status.code(), Some(2), "{}", said(&named));
+    let empty = prepare(at, "empty", &["--playlists", "none"]);
+    assert_eq!(empty.status.code(), Some(2));
+    assert!(said(&empty).contains("--playlists: no playlist files there"), "{}", said(&empty));
+}
+
+#[test]
+fn a_split_of_other_songs_is_refused_with_names_of_both() {
+    let tags = "song\ttag\nb/four.wav\tjazz\n";
+    let folder = small(&["b/four.wav", "a/two.wav"], &[("tags.tsv", tags), ("split.tsv", "x1\ttrain\nx2\tvalid\n")]);
+    let output = prepare(folder.path(), "out", &["--split", "split.tsv"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    for what in ["split.tsv", "names none of the songs", "x1, x2", "a/two.wav, b/four.wav"] {
+        assert!(said(&output).contains(what), "{what}: {}", said(&output));
+    }
+    assert!(!folder.path().join("out").exists());
+}

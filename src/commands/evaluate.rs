@@ -112,7 +112,16 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
         ));
     }
     let name = if args.weights == Which::Best { files::BEST } else { files::LAST };
-    let weights = super::weights(&folder.join(name))?;
+    let weights = super::weights(&folder.join(name)).map_err(|e| {
+        if args.weights == Which::Last || folder.join(files::BEST).exists() || !folder.join(files::LAST).exists() {
+            return e;
+        }
+        e.help(format!(
+            "A run has {} once an epoch is finished: measure what there is by --weights last, or go on with `tagwalk train --resume --out {}`.",
+            files::BEST,
+            folder.display()
+        ))
+    })?;
     let split = if args.split == Side::Test { Split::Test } else { Split::Valid };
     let chosen = songs::of_split(&dataset, split)?;
     interrupt::listen("stopping")?;

@@ -50,8 +50,11 @@ struct Report<'a> {
     tag: &'a str,
     /// Whether the song has the tag itself; `null` where its tags were removed.
     own: Option<bool>,
-    /// Whether the song is trained on.
+    /// Whether the song is trained on; without audio nothing is.
     trained: bool,
+    has_audio: bool,
+    /// Whether the song is in any list that walks go along.
+    listed: bool,
     seed: u64,
     mode: Mode,
     /// The tag's search range.
@@ -118,7 +121,10 @@ pub fn run(args: Args) -> Result<Outcome> {
         return Err(Error::usage("--mode", "none borrows no tags: there is nothing to explain"));
     }
     let labels = Labels::new(&dataset, &options, seed)?;
-    let explanation = explain(&labels, song, tag);
+    let has_audio = dataset.samples(song) > 0;
+    // Without audio no step is taken with the song.
+    let never = Explanation { lent: 0.0, chance: 0.0, gifts: Vec::new() };
+    let explanation = if has_audio { explain(&labels, song, tag) } else { never };
     let report = report(&dataset, &labels, &options, seed, song, tag, &explanation);
     if args.json {
         print::json(&report)?
@@ -197,7 +203,9 @@ fn report<'a>(
         song: dataset.name(song),
         tag: &dataset.vocabulary()[tag],
         own: labels.tags().bits(song).map(|_| dataset.has_tag(song, tag)),
-        trained: labels.trains(song),
+        trained: labels.trains(song) && dataset.samples(song) > 0,
+        has_audio: dataset.samples(song) > 0,
+        listed: !walks.playlists_of(song).is_empty(),
         seed,
         mode: options.mode,
         range: walks.range(),
@@ -239,8 +247,20 @@ fn show(report: &Report, top: usize) -> Result<()> {
         Some(true) => "it has the tag itself",
         Some(false) => "it does not have the tag itself",
     };
-    let trained = if report.trained { "" } else { "; it is not trained on" };
-    print::note(format!("{}, {:?}: {own}{trained}", visible(report.song), report.tag));
+    let trained = match report {
+        Report { has_audio: false, .. } => "; not trained on: it has no audio",
+        Report { trained: false, .. } => "; it is not trained on",
+        _ => "",
+    };
+    let listed = match report.options.contexts.is_empty() {
+        _ if report.listed => "",
+        true => "; it is in no playlist: nothing is lent to it",
+        false => "; it is in no list of --contexts: nothing is lent to it",
+    };
+    print::note(format!("{}, {:?}: {own}{trained}{listed}", visible(report.song), report.tag));
+    if !report.has_audio {
+        return Ok(());
+    }
     let label = report.label.map_or_else(|| "-".into(), |label| format!("{label:.5}"));
     print::line(match report.mode {
         Mode::Walk | Mode::WalkWeighted => {

@@ -51,6 +51,12 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<(Manifest, String)> {
         let path = folder.join(FILE);
         let help = "Make a dataset with `tagwalk prepare`; one that was interrupted is finished by the same command.";
+        if folder.is_file() {
+            let within = folder.parent().filter(|_| folder.file_name().is_some_and(|name| name == FILE));
+            let within = within.map(|within| if within.as_os_str().is_empty() { Path::new(".") } else { within });
+            let help = within.map_or(help.into(), |within| format!("Name its folder: {}", within.display()));
+            return Err(Error::input(folder, "is a file; a dataset is a folder").help(help));
+        }
         let file = File::open(&path).map_err(|e| Error::io(&path, "no dataset here", e).help(help))?;
         let mut text = Vec::new();
         file.take(LIMIT + 1).read_to_end(&mut text).map_err(|e| Error::io(&path, "cannot read", e))?;

@@ -75,7 +75,8 @@ pub fn explain(labels: &Labels<'_>, song: usize, tag: usize) -> Explanation {
         gifts.iter_mut().for_each(|gift| gift.weight = eq4.get(&gift.lender).copied().unwrap_or(0.0));
     }
     gifts.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    let chance = gifts.iter().map(|gift| gift.probability).sum();
+    // An empty sum of floats is -0.
+    let chance = gifts.iter().map(|gift| gift.probability).fold(0.0, |sum, p| sum + p);
     Explanation { lent, chance, gifts }
 }
 

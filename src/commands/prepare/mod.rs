@@ -22,9 +22,10 @@ const MAGNATAGATUNE: &str = "magnatagatune";
 /// Make a dataset folder from audio, tags and playlists
 ///
 /// A name in a table or playlist finds its song by its path under --audio, else by its file name
-/// without extension where that is one song's only. Songs with tags but no audio stay: they lend
-/// their tags. Stopped and run again, it goes on where it was; until it ends it needs room for the
-/// decoded audio twice. not-found.tsv and skipped.tsv in the dataset's folder say what was left out.
+/// without extension where that is one song's only; where its folders differ from the song's, that is
+/// counted and listed (matched-by-name.tsv). Songs with tags but no audio stay: they lend their tags.
+/// Stopped and run again, it goes on where it was; until it ends it needs room for the decoded audio
+/// twice. not-found.tsv and skipped.tsv in the dataset's folder say what was left out.
 /// docs/datasets.md says which file of a known data set goes to which flag.
 #[derive(clap::Args, Debug)]
 pub struct Args {

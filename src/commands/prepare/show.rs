@@ -42,6 +42,10 @@ pub fn people(report: &Report, options: &Options, dry_run: bool) -> Result<()> {
     if r.not_found > 0 {
         print::line(format!("{} names in tables and playlists have no audio or were not found (not-found.tsv)", r.not_found))?;
     }
+    if r.matched_by_name > 0 {
+        let n = r.matched_by_name;
+        print::line(format!("{n} matched by file name alone, their folders differ (see matched-by-name.tsv)"))?;
+    }
     if r.shared_ids > 0 {
         print::line(format!("{} ids belong to several songs: the first one is meant", r.shared_ids))?;
     }

@@ -88,7 +88,14 @@ pub fn run(args: Args) -> Result<Outcome> {
         (Some(folder), false) => args.train.open(folder)?,
         (named, true) => {
             let config = Config::read(&args.out)?;
-            Dataset::open(named.as_ref().unwrap_or(&config.dataset))?.seen(config.train.view)?
+            let dataset = Dataset::open(named.as_ref().unwrap_or(&config.dataset)).map_err(|e| match named {
+                Some(_) => e,
+                None => e.help(format!(
+                    "It is where the run found its dataset; name its place now: tagwalk train DATASET --resume --out {}",
+                    args.out.display()
+                )),
+            });
+            dataset?.seen(config.train.view)?
         }
     };
     if dataset.vocabulary().is_empty() {

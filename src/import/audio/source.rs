@@ -28,9 +28,11 @@ pub(super) struct Source {
     pub rate: u32,
     pub channels: u16,
     mono: Vec<f32>,
-    /// Packets that could be decoded, and that could not.
+    /// Packets that could be decoded, and that could not or are not there.
     good: u64,
     damaged: u64,
+    /// Where the packet before ended, by the file's own count.
+    end: Option<i64>,
     /// Why reading stopped before the end, if it did.
     broken: Option<String>,
     finished: bool,
@@ -83,6 +85,7 @@ impl Source {
             mono: Vec::new(),
             good: 0,
             damaged: 0,
+            end: None,
             broken: None,
             finished: false,
         })
@@ -94,6 +97,7 @@ impl Source {
         while !self.finished && self.stream.left > 0 {
             match self.reader.next_packet() {
                 Ok(Some(packet)) if packet.track_id == self.stream.track => {
+                    self.damaged = self.damaged.saturating_add(self.passed_over(&packet));
                     if self.decode(&packet) {
                         return Ok(Some(&self.mono));
                     }
@@ -117,7 +121,7 @@ impl Source {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.damaged > 0 {
-            notes.push(format!("{} damaged audio packets of {} left out", self.damaged, self.damaged + self.good));
+            notes.push(format!("{} damaged audio packets of {} left out", self.damaged, self.damaged.saturating_add(self.good)));
         }
         notes.extend(self.broken.clone());
         notes
@@ -128,7 +132,23 @@ impl Source {
         self.finished = true;
     }
 
+    /// About how many packets the reader passed over before this one without a word, as it does where a
+    /// checksum of FLAC or Ogg is wrong: so many as would fill the gap between the packets' times.
+    fn passed_over(&mut self, packet: &Packet) -> u64 {
+        let (begin, length) = (packet.pts.get(), packet.block_dur().get());
+        let end = self.end.replace(begin.saturating_add_unsigned(length));
+        let gap = end.map_or(0, |end| u64::try_from(begin.saturating_sub(end)).unwrap_or(0));
+        // A page of Ogg is many packets; less than this is how its packets' times are counted.
+        let least = match self.reader.format_info().short_name {
+            "flac" => 1,
+            "ogg" => u64::from(self.rate) / 20,
+            _ => return 0,
+        };
+        if gap < least { 0 } else { gap.div_ceil(length.max(1)) }
+    }
+
     fn next_stream(&mut self) -> Result<()> {
+        self.end = None;
         match Stream::find(&self.path, self.reader.as_ref()) {
             Ok(next) if next.rate == self.rate && next.channels == self.channels => self.stream = next,
             Ok(next) => self.stop(&format!(

@@ -33,7 +33,8 @@ impl Catalogue {
         let mut catalogue = Catalogue::default();
         let mut by_title = false;
         for path in playlists::files(&options.playlists)? {
-            by_title |= playlists::has_titles(&path)?;
+            // What cannot be opened is told where it is read.
+            by_title |= playlists::has_titles(&path).unwrap_or(false);
         }
         if let Some(path) = &options.songs {
             if let Some(name) = &options.id_column {

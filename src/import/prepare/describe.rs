@@ -19,6 +19,8 @@ pub fn describe(options: &Options, files: &[scan::File]) -> Result<Value> {
     for file in files {
         sha.update(format!("{}\0{}\0", file.name, file.bytes));
     }
+    let mut readable = playlists::files(&options.playlists)?;
+    readable.retain(|path| std::fs::File::open(path).is_ok());
     let mut all = json!({
         "audio": {"files": files.len(), "names_and_sizes_sha256": hex(&sha.finalize())},
         "rate": options.decode.rate,
@@ -26,7 +28,7 @@ pub fn describe(options: &Options, files: &[scan::File]) -> Result<Value> {
         "start": options.decode.start,
         "tags": sums(&options.tags)?,
         "top": options.top,
-        "playlists": sums(&playlists::files(&options.playlists)?)?,
+        "playlists": sums(&readable)?,
         "playlist_reading": options.reading,
         "songs": sums(options.songs.as_slice())?,
         "id_column": options.id_column,

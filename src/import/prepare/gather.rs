@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
 use super::options::{Options, Others, SplitFrom};
-use super::resolve::{self, Finder};
+use super::report::Skipped;
+use super::resolve::{self, Finder, Remark};
 use super::scan;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ use crate::import::names::{Found, Names, clean};
 use crate::import::playlists::{self, Kind, Reading};
 use crate::import::splits::{self, Fractions, Numbers};
 use crate::import::tags::Tags;
+use crate::import::text::one_line;
 
 /// A name that was not found, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +29,15 @@ pub struct Missing {
     pub file: String,
     pub name: String,
     pub why: String,
+}
+
+/// A name that was found by the file name alone, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ByName {
+    /// The table or playlist's file name.
+    pub file: String,
+    pub name: String,
+    pub song: String,
 }
 
 /// How songs come to their sides of the split.
@@ -69,18 +80,34 @@ pub struct Gathered {
     pub msd: bool,
     /// Names not found, with how often.
     pub missing: Vec<(Missing, u64)>,
+    /// Names found by their file name alone, with how often: their folders differ from the song's.
+    pub by_name: Vec<(ByName, u64)>,
+    /// Playlists of folders that could not be read.
+    pub skipped: Vec<Skipped>,
     /// Ids that several songs share; the first one is meant.
     pub shared_ids: usize,
     pub counts: Counts,
 }
 
-/// Names not found, with how often.
+/// Names not found, and those found by the file name alone, with how often.
 #[derive(Default)]
-pub struct Misses(BTreeMap<Missing, u64>);
+pub struct Misses {
+    missing: BTreeMap<Missing, u64>,
+    by_name: BTreeMap<ByName, u64>,
+}
 
 impl Misses {
     pub fn miss(&mut self, file: &str, name: &str, why: &str) {
-        *self.0.entry(Missing { file: file.into(), name: name.into(), why: why.into() }).or_insert(0) += 1;
+        *self.missing.entry(Missing { file: file.into(), name: name.into(), why: why.into() }).or_insert(0) += 1;
+    }
+
+    fn extend(&mut self, other: Misses) {
+        other.missing.into_iter().for_each(|(name, times)| *self.missing.entry(name).or_insert(0) += times);
+        other.by_name.into_iter().for_each(|(name, times)| *self.by_name.entry(name).or_insert(0) += times);
+    }
+
+    pub fn by_name(&mut self, file: &str, name: &str, song: &str) {
+        *self.by_name.entry(ByName { file: file.into(), name: name.into(), song: song.into() }).or_insert(0) += 1;
     }
 }
 
@@ -98,14 +125,16 @@ impl Gathered {
                 match found {
                     Found::Nothing => misses.miss(&file_name(path), name, resolve::NOTHING),
                     Found::Several => misses.miss(&file_name(path), name, resolve::SEVERAL),
+                    Found::FileName(song) => misses.by_name(&file_name(path), name, &all.names()[*song as usize]),
                     _ => {}
                 }
             }
             found
         };
         let (groups, group_names) = grouped(options, &all, &catalogue, &mut table);
-        let splits = given(options, all.names().len(), &mut counts, &mut table)?;
-        let lists = lists(options, &all, &catalogue, &mut counts, &mut misses)?;
+        let splits = given(options, all.names(), &mut counts, &mut table)?;
+        let mut skipped = Vec::new();
+        let lists = lists(options, &all, &catalogue, &mut counts, &mut misses, &mut skipped)?;
         let sides = match options.split.clone() {
             None | Some(SplitFrom::Files(_)) => Sides::Given,
             Some(SplitFrom::MagnaTagATune) => Sides::MagnaTagATune,
@@ -127,7 +156,9 @@ impl Gathered {
             top: options.top,
             rate: options.decode.rate,
             msd: options.msd.is_some(),
-            missing: misses.0.into_iter().collect(),
+            missing: misses.missing.into_iter().collect(),
+            by_name: misses.by_name.into_iter().collect(),
+            skipped,
             shared_ids: catalogue.shared_ids,
             counts,
         })
@@ -207,8 +238,11 @@ fn tagged(
             songs.push(None);
             continue;
         }
+        if let Found::FileName(song) = found {
+            misses.by_name(&of, name, &names[song as usize]);
+        }
         songs.push(match found {
-            Found::Path(song) | Found::Likeness(song) => Some(song),
+            Found::Path(song) | Found::End(song) | Found::Likeness(song) | Found::FileName(song) => Some(song),
             Found::Several => {
                 misses.miss(&of, name, resolve::SEVERAL);
                 None
@@ -264,10 +298,10 @@ fn grouped(
     (group_of, group_names)
 }
 
-/// The sides that files give.
+/// The sides that files give. Fails where they name none of the songs.
 fn given(
     options: &Options,
-    songs: usize,
+    songs: &[String],
     counts: &mut Counts,
     table: &mut dyn FnMut(&Path, Vec<String>) -> Vec<Found>,
 ) -> Result<Vec<Split>> {
@@ -275,10 +309,12 @@ fn given(
         Some(SplitFrom::Files(files) | SplitFrom::Playlists(Others::Listed(files))) => files,
         _ => &[],
     };
-    let mut sides: Vec<Option<Split>> = vec![None; songs];
+    let mut sides: Vec<Option<Split>> = vec![None; songs.len()];
+    let mut first: Vec<String> = Vec::new();
     for path in files {
         let (rows, given): (Vec<String>, Vec<Split>) = splits::read(path)?.into_iter().unzip();
         let of = file_name(path);
+        first.extend(rows.iter().take(3 - first.len()).cloned());
         counts.read(&of, "songs on a side of the split", rows.len() as u64);
         let (mut absent, mut twice) = (0, 0);
         for (found, side) in table(path, rows).into_iter().zip(given) {
@@ -291,32 +327,59 @@ fn given(
         counts.dropped(&of, "songs that are not there", absent);
         counts.dropped(&of, "songs on another side before: that one counts", twice);
     }
+    if let Some(path) = files.first().filter(|_| sides.iter().all(Option::is_none)) {
+        let named = |names: &[String]| names.iter().take(3).map(|name| one_line(name)).collect::<Vec<_>>().join(", ");
+        let theirs = if first.is_empty() { "no song".into() } else { named(&first) };
+        let what = format!("names none of the songs: it names {theirs}, the dataset has {}", named(songs));
+        let help = "Name songs by their paths below --audio, or their ids by --songs FILE --id-column NAME.";
+        return Err(Error::input(path, what).help(help));
+    }
     Ok(sides.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// The songs of each playlist.
+/// The songs of each playlist. One of a folder that cannot be read is skipped; one that is named is an error.
 fn lists(
     options: &Options,
     all: &Names,
     catalogue: &Catalogue,
     counts: &mut Counts,
     misses: &mut Misses,
+    skipped: &mut Vec<Skipped>,
 ) -> Result<Vec<Vec<Option<u32>>>> {
     let roots = scan::canonical(&options.audio)?;
     let finder = Finder { names: all, catalogue, roots: &roots };
     let mut lists = Vec::new();
-    for path in playlists::files(&options.playlists)? {
+    let files = playlists::files(&options.playlists)?;
+    if files.is_empty() && !options.playlists.is_empty() {
+        let help = format!("Files are known by their extensions: {}, mpd.slice .json.", playlists::EXTENSIONS.join(", "));
+        return Err(Error::usage("--playlists", "no playlist files there").help(help));
+    }
+    for path in files {
         let real = fs::canonicalize(&path).map_err(|e| Error::io(&path, "cannot open", e))?;
         let folder = real.parent().unwrap_or(Path::new("/")).to_string_lossy().into_owned();
         let file = file_name(&path);
-        let (mut places, mut lost) = (0, BTreeMap::new());
+        let (mut places, mut lost, mut heard, before) = (0, BTreeMap::new(), Misses::default(), lists.len());
         let read = playlists::read(&path, options.reading, &mut |list| {
             places += list.entries.len() as u64;
-            lists.push(finder.list(&list.entries, &folder, &mut |name, why| {
-                *lost.entry(why).or_insert(0) += 1;
-                misses.miss(&file, name, why);
+            lists.push(finder.list(&list.entries, &folder, &mut |name, remark| match remark {
+                Remark::Missed(why) => {
+                    *lost.entry(why).or_insert(0) += 1;
+                    heard.miss(&file, name, why);
+                }
+                Remark::FileName(song) => heard.by_name(&file, name, &all.names()[song as usize]),
             }));
-        })?;
+        });
+        let read = match read {
+            Ok(read) => read,
+            Err(wrong) if !options.playlists.contains(&path) => {
+                lists.truncate(before);
+                let below = options.playlists.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(&path);
+                skipped.push(Skipped { file: below.to_string_lossy().into_owned(), why: wrong.what });
+                continue;
+            }
+            Err(wrong) => return Err(wrong),
+        };
+        misses.extend(heard);
         // The many files of a folder are one line; a data set has its own, with what it is known to hold.
         let (of, published) = match read.kind {
             Kind::Single => ("playlists", None),

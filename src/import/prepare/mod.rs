@@ -67,14 +67,14 @@ type Outcome = std::result::Result<Decoded, String>;
 /// What there is to work on.
 struct Inputs {
     files: Vec<scan::File>,
-    /// What the scan passed over.
+    /// What the scan passed over, and playlists that cannot be read.
     skipped: Vec<Skipped>,
     gathered: Gathered,
 }
 
 impl Inputs {
     fn read(options: &Options) -> Result<Inputs> {
-        let (mut files, skipped) = scan::scan(&options.audio)?;
+        let (mut files, mut skipped) = scan::scan(&options.audio)?;
         if files.is_empty() {
             let help = format!("Files are known by their extensions: {}.", audio::EXTENSIONS.join(", "));
             return Err(Error::usage("--audio", "no audio files there").help(help));
@@ -88,6 +88,7 @@ impl Inputs {
             }
         }
         let mut gathered = Gathered::new(options, &files, counts, misses)?;
+        skipped.append(&mut gathered.skipped);
         if options.msd.is_some() || matches!(options.split, Some(SplitFrom::Playlists(_))) {
             files = gathered.only_split(files)?;
         }

@@ -16,9 +16,10 @@ use crate::import::text::one_line;
 
 /// Lists for people, beside the dataset's files and no part of it.
 pub const NOT_FOUND: &str = "not-found.tsv";
+pub const BY_NAME: &str = "matched-by-name.tsv";
 pub const SKIPPED: &str = "skipped.tsv";
 
-/// A file that gave no audio.
+/// A file that gave no audio, or no playlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     pub file: String,
@@ -53,6 +54,8 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Names in tables and playlists that are no song of the dataset.
     pub not_found: usize,
+    /// Names in tables and playlists that found their song by the file name alone: their folders differ.
+    pub matched_by_name: usize,
     /// Ids of several songs; the first one in the table is meant.
     pub shared_ids: usize,
     /// What was read and what was left out, with the reasons, beside published figures.
@@ -95,6 +98,7 @@ impl Report {
             notes: Vec::new(),
             skipped,
             not_found: gathered.missing.len(),
+            matched_by_name: gathered.by_name.len(),
             shared_ids: gathered.shared_ids,
             counts: selected.counts.clone(),
         };
@@ -115,13 +119,19 @@ impl Report {
     }
 }
 
-/// Writes what was not found and what was skipped, for people.
+/// Writes what was not found, what was found by its file name alone, and what was skipped, for people.
 pub fn write_lists(out: &Path, gathered: &Gathered, skipped: &[Skipped]) -> Result<()> {
     let mut text = String::from("file\tname\ttimes\twhy\n");
     for (missing, times) in &gathered.missing {
         let _ = writeln!(text, "{}\t{}\t{times}\t{}", one_line(&missing.file), one_line(&missing.name), missing.why);
     }
     atomic::write(&out.join(NOT_FOUND), text.as_bytes())?;
+    let mut text = String::from("file\tname\ttimes\tsong\n");
+    for (by_name, times) in &gathered.by_name {
+        let [file, name, song] = [&by_name.file, &by_name.name, &by_name.song].map(|text| one_line(text));
+        let _ = writeln!(text, "{file}\t{name}\t{times}\t{song}");
+    }
+    atomic::write(&out.join(BY_NAME), text.as_bytes())?;
     write_skipped(&out.join(SKIPPED), skipped)
 }
 

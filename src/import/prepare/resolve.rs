@@ -14,14 +14,23 @@ pub const BARE: &str = "a song with neither audio nor tags";
 pub const MISMATCH: &str = "each track of this song is listed as a mismatch";
 
 /// What a table's names mean. A song that the table names by its path is not also meant by a
-/// likeness: the other name is another song's.
+/// name of another folder or extension: that is another song's.
 pub fn table(names: &Names, rows: &[String]) -> Vec<Found> {
     let by_path: HashSet<u32> = rows.iter().filter_map(|name| names.path(name)).collect();
     let find = |name: &String| match names.find(name) {
-        Found::Likeness(song) if by_path.contains(&song) => Found::Nothing,
+        Found::Likeness(song) | Found::FileName(song) if by_path.contains(&song) => Found::Nothing,
         found => found,
     };
     rows.iter().map(find).collect()
+}
+
+/// What should be known of a playlist's entry.
+#[derive(Clone, Copy, Debug)]
+pub enum Remark {
+    /// It is no song, for this reason.
+    Missed(&'static str),
+    /// It is this song by its file name alone.
+    FileName(u32),
 }
 
 /// Finds the songs of playlists.
@@ -33,9 +42,10 @@ pub struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// The song of each place of a playlist that stands in `folder`. `miss` hears of each entry that is none, by
-    /// name and with the reason. As in a table, a song that one entry names by its path is no other's by likeness.
-    pub fn list(&self, entries: &[Option<Entry>], folder: &str, miss: &mut dyn FnMut(&str, &'static str)) -> Vec<Option<u32>> {
+    /// The song of each place of a playlist that stands in `folder`. `hear` hears by name of each entry that is none
+    /// or was found by its file name alone. As in a table, a song that one entry names by its path is no other's by
+    /// likeness.
+    pub fn list(&self, entries: &[Option<Entry>], folder: &str, hear: &mut dyn FnMut(&str, Remark)) -> Vec<Option<u32>> {
         let candidates: Vec<Vec<String>> =
             entries.iter().map(|e| e.as_ref().map_or(Vec::new(), |e| self.candidates(e, folder))).collect();
         let mut found: Vec<Option<u32>> =
@@ -46,8 +56,14 @@ impl Finder<'_> {
             let mut several = false;
             for name in candidates {
                 match self.names.find(name) {
-                    Found::Likeness(like) if !by_path.contains(&like) => *song = Some(like),
-                    found => several |= found == Found::Several,
+                    Found::Likeness(like) | Found::FileName(like) if by_path.contains(&like) => {}
+                    Found::Several => several = true,
+                    found => {
+                        *song = found.song();
+                        if let Found::FileName(song) = found {
+                            hear(name, Remark::FileName(song));
+                        }
+                    }
                 }
                 if song.is_some() {
                     break;
@@ -58,7 +74,7 @@ impl Finder<'_> {
             if song.is_none() {
                 let why = if several { SEVERAL } else { self.why(entry, titled.is_some()) };
                 let name = if entry.paths.is_empty() { entry.name() } else { candidates[entry.ids.len()].clone() };
-                miss(&name, why);
+                hear(&name, Remark::Missed(why));
             }
         }
         found
