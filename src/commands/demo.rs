@@ -11,7 +11,7 @@ use super::flags::DeviceFlags;
 use super::prepare::show::Progress as Decoding;
 use super::progress::{Progress, duration, left};
 use super::{Outcome, print};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Split, place};
 use crate::device::Device;
 use crate::error::{Error, Kind, Result};
 use crate::evaluate::songs;
@@ -68,6 +68,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let began = Instant::now();
     let data = find_data(args.data.as_deref())?;
     interrupt::listen("stopping")?;
+    let is_seed = |name: &str| name.starts_with("seed-");
+    place::vacant(&args.out, "a demo", is_seed)?;
     let folder = args.out.join(format!("seed-{}", args.seed));
     clear(&folder)?;
     let dataset = prepare_dataset(&data, &folder.join("dataset"), args.seed)?;

@@ -164,6 +164,11 @@ impl std::str::FromStr for Top {
 
 pub fn run(args: Args) -> Result<Outcome> {
     interrupt::listen("finishing this step and saving")?;
+    Store::vacant(&args.out)?;
+    if args.collect && !Store::at(&args.out).has_rows() {
+        return Err(Error::input(&args.out, "holds no finished runs: there is nothing to report")
+            .help("The same command without --collect does the runs."));
+    }
     let source = Source::open(&args)?;
     let about = About::of(&source.dataset);
     if about.tags == 0 || about.test == 0 {
