@@ -124,7 +124,7 @@ pub struct Args {
     /// What a range is chosen by, on validation songs
     #[arg(long, value_enum, value_name = "FIGURE", default_value = "roc-auc")]
     pub choose_by: Measure,
-    /// Resamples for intervals by songs, groups and tags; 0: none
+    /// Resamples for intervals by songs, groups and tags, the gain ± 1.96 standard errors by them; 0: none
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub bootstrap: usize,
     /// Categories of tags, a table `tag<TAB>category` [default: categories.tsv beside the demo's music, a world's own, else the paper's]

@@ -123,7 +123,7 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
         (
             "intervals",
             format!(
-                "{:.0} %; over seeds: corrected resampled t (Nadeau and Bengio) on paired differences; by songs, groups, tags: {} bootstrap resamples of the mean paired difference, the same song being the same draw in every seed",
+                "{:.0} %; over seeds: corrected resampled t (Nadeau and Bengio) on paired differences; by songs, groups, tags: the mean paired difference ± z standard errors by {} bootstrap resamples, the same song being the same draw in every seed",
                 100.0 * LEVEL,
                 args.bootstrap
             ),

@@ -30,7 +30,7 @@ pub struct Compared {
     pub by_tags: Figures<Option<Ends>>,
 }
 
-/// Where resamples put a difference, and the relative one.
+/// The interval of a difference by resamples, and that of the relative one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ends {
     pub low: f64,
@@ -183,7 +183,8 @@ impl<'a> Comparing<'a> {
 
     fn key(&self, both: &[(&String, &String)]) -> String {
         let Options { min_positives, level, replicates, .. } = self.options;
-        let text = format!("{both:?} {min_positives} {level} {replicates}");
+        // Intervals that an earlier version kept were percentiles.
+        let text = format!("{both:?} {min_positives} {level} {replicates} normal");
         Sha256::digest(text).iter().take(8).map(|b| format!("{b:02x}")).collect()
     }
 
