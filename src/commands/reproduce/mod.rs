@@ -205,7 +205,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         heard: Default::default(),
     };
     if let Some(number) = args.only {
-        return only(&shop, &jobs, number);
+        return only(&shop, &jobs, number, args.min_positives);
     }
     let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| (job.steps(), job.tags())) else {
         print::note(format_args!("all {} runs are done", jobs.len()));
@@ -229,7 +229,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         return Ok(Outcome::Done);
     }
-    let show = Show::new(&pending, jobs.len());
+    let show = Show::new(&pending, jobs.len(), args.min_positives);
     let sum = crew::run(&shop, &pending, crew, &|news| show.tell(news));
     show.end();
     let sum = sum?;
@@ -247,12 +247,12 @@ pub fn run(args: Args) -> Result<Outcome> {
 }
 
 /// One run of the grid.
-fn only(shop: &Shop, jobs: &[Job], number: usize) -> Result<Outcome> {
+fn only(shop: &Shop, jobs: &[Job], number: usize, min_positives: usize) -> Result<Outcome> {
     let Some(job) = number.checked_sub(1).and_then(|i| jobs.get(i)) else {
         return Err(Error::usage("--only", format!("the grid has runs 1 to {}, not {number}", jobs.len())));
     };
     let numbered = [(number, job.clone())];
-    let show = Show::new(&numbered, jobs.len());
+    let show = Show::new(&numbered, jobs.len(), min_positives);
     show.tell(News::Began { job: number });
     let how = work(shop, job, &|text| show.tell(News::Note(text)), &mut |event| show.tell(News::Step { job: number, event }));
     show.tell(News::Ended { job: number, how: &how });

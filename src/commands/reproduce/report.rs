@@ -52,7 +52,10 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
             row(&mut table, &line.name, line.runs.len().to_string(), &line.mean, gain);
         }
         row(&mut table, "popularity alone", String::new(), &panel.popularity, Default::default());
-        print::line(format_args!("{table}\n"))?;
+        print::line(format_args!(
+            "{table}Retrieval MAP and ROC-AUC are means over the tags that at least {} of a seed's test songs have.\n",
+            args.min_positives
+        ))?;
     }
     if !results.missing.is_empty() {
         let some: Vec<String> = results.missing.iter().take(20).map(|m| m.0.to_string()).collect();
