@@ -53,7 +53,7 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
         }
         row(&mut table, "popularity alone", String::new(), &panel.popularity, Default::default());
         print::line(format_args!(
-            "{table}Retrieval MAP and ROC-AUC are means over the tags that at least {} of a seed's test songs have.\n",
+            "{table}\nRetrieval MAP and ROC-AUC are means over the tags that at least {} of a seed's test songs have.\n",
             args.min_positives
         ))?;
     }
