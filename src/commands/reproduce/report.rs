@@ -6,7 +6,7 @@ use super::source::{MSD, Source};
 use super::{Args, own_command};
 use crate::commands::print;
 use crate::dataset::{Dataset, Split};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::Figures;
 use crate::experiment::grid::spec::SplitBy;
 use crate::experiment::grid::{Job, Spec, Store};
@@ -22,6 +22,10 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
     let options =
         Options { min_positives: args.min_positives, choose_by: args.choose_by, level: LEVEL, replicates: args.bootstrap };
     let results = Results::new(spec, jobs, store, source.dataset.folder(), &options, &|what| print::note(what))?;
+    if results.runs.is_empty() {
+        return Err(Error::input(&args.out, "holds no finished run of this grid: there is nothing to report")
+            .help("The rows there are of other flags; the same command without --collect does this grid's runs."));
+    }
     let about = about(args, source, spec, &results)?;
     let page = report::write(&results, spec, &source.dataset, store, &about)?;
     for panel in &results.panels {

@@ -96,7 +96,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
         atomic::write_among(&data.join(format!("{}.csv", figure.id)), &figure.csv)?;
     }
     atomic::write_among(&data.join("tags.csv"), &tags::table(results, spec))?;
-    atomic::write_among(&data.join("arms.csv"), &row::write(&arms(results)))?;
+    atomic::write_among(&data.join("arms.csv"), &row::write_headed(&arms(results)))?;
     let page = page::page(results, spec, &all, &categories, about);
     let path = folder.join(PAGE);
     atomic::write_among(&path, page.as_bytes())?;
@@ -105,7 +105,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
 
 /// A figure of an arm, as `data/arms.csv` has it: everything that the tables print, and the intervals of
 /// relative gains beside.
-#[derive(Debug, Serialize, serde::Deserialize)]
+#[derive(Debug, Default, Serialize, serde::Deserialize)]
 pub struct ArmRow {
     pub tags: usize,
     pub arm: String,

@@ -10,7 +10,7 @@ use crate::format::svg::{Axis, COLOURS, Plot, Stroke};
 
 /// A picture a vocabulary and figure.
 pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number: u32, about: &str) -> Figure {
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     struct Point<'a> {
         measure: &'a str,
         tags: usize,
@@ -96,6 +96,6 @@ pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number
         ),
         found: if found.is_empty() { "No arm was trained with several ranges.".into() } else { format!("{}.", found.join("; ")) },
         pictures,
-        csv: row::write(&rows),
+        csv: row::write_headed(&rows),
     }
 }

@@ -20,7 +20,7 @@ struct Both {
 
 /// Every tag of both, as `data/tags.csv` has it.
 pub fn table(results: &Results, spec: &Spec) -> Vec<u8> {
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     struct Tag {
         tags: usize,
         rank: usize,
@@ -49,7 +49,7 @@ pub fn table(results: &Results, spec: &Spec) -> Vec<u8> {
         proposed_roc_auc: both.auc[1],
     };
     let rows: Vec<Tag> = all.iter().map(tag).collect();
-    row::write(&rows)
+    row::write_headed(&rows)
 }
 
 /// Tags that are defined in some seed's test songs for both arms, the most popular first.
@@ -87,7 +87,7 @@ fn improvement<'t>(tags: impl Iterator<Item = &'t Both> + Clone, of: fn(&Both) -
 
 /// Fig. 5: improvement by popularity rank, in bins.
 pub fn popularity(results: &Results, spec: &Spec) -> Figure {
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     struct Bin {
         tags: usize,
         first_rank: usize,
@@ -147,12 +147,12 @@ pub fn popularity(results: &Results, spec: &Spec) -> Figure {
             .into(),
         found: if found.is_empty() { "No run of the proposed arm yet.".into() } else { format!("{}.", found.join("; ")) },
         pictures,
-        csv: row::write(&rows),
+        csv: row::write_headed(&rows),
     }
 }
 
 /// A category of Table II, with what came of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Category {
     /// Of the vocabulary.
     pub vocabulary: usize,
@@ -234,6 +234,6 @@ pub fn categories(results: &Results, categories: &[Category]) -> Figure {
             String::new()
         },
         pictures,
-        csv: row::write(categories),
+        csv: row::write_headed(categories),
     }
 }
