@@ -61,14 +61,14 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
     // Rows of other grids in the same folder stay.
     let mut kept = store.collected().0;
     kept.extend(results.runs.iter().map(|(hash, run)| (hash.clone(), run.finished.clone())));
-    let categories = tags::categorised(results, spec, dataset, &about.categories);
+    let categories = tags::categorised(results, spec, dataset, about);
     let mut all = vec![
         figures::long_tail(dataset),
         figures::distance(dataset),
         search::search_range(results, spec, &[Measure::AnnotationMap], 3, "annotation"),
         search::search_range(results, spec, &[Measure::RetrievalMap, Measure::RocAuc], 4, "retrieval"),
-        tags::popularity(results, spec),
-        tags::categories(results, &categories),
+        tags::popularity(results, spec, about.min_positives),
+        tags::categories(results, &categories, about.min_positives),
     ];
     all.extend(factors::factors(results, spec, kept.values(), about));
     let mut finished: Vec<&Finished> = kept.values().collect();
