@@ -133,7 +133,9 @@ pub struct ArmRow {
 pub fn arms(results: &Results) -> Vec<ArmRow> {
     let mut rows = Vec::new();
     for panel in &results.panels {
-        let ranges = panel.scans.iter().flatten().filter(|line| line.range != Some(0.0));
+        // A scan of one range is the arm's own line.
+        let own = |line: &Line| panel.lines.iter().any(|l| l.runs == line.runs && l.chosen.is_empty());
+        let ranges = panel.scans.iter().flatten().filter(|line| !own(line));
         for line in panel.lines.iter().chain(ranges) {
             rows.extend(Measure::ALL.map(|m| arm_row(panel.tags, line, m)));
         }
