@@ -28,6 +28,7 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
     }
     let about = about(args, source, spec, &results)?;
     let page = report::write(&results, spec, &source.dataset, store, &about)?;
+    let grouped = source.dataset.manifest().groups > 0;
     for panel in &results.panels {
         use Align::{Left, Right};
         let tags = format!("{} tags", panel.tags);
@@ -39,7 +40,7 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
             ("ROC-AUC", Right),
             ("gain", Right),
             ("95 % over seeds", Left),
-            ("by groups", Left),
+            (if grouped { "by groups" } else { "by songs" }, Left),
         ]);
         let row = |table: &mut Table, name: &str, seeds: String, mean: &Figures<Option<f64>>, gain: [String; 3]| {
             let figures = Measure::ALL.map(|m| figure(m.of(mean)));
@@ -51,7 +52,9 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
             let gain = [
                 compared.and_then(|c| c.difference.roc_auc).map_or(String::new(), |v| format!("{v:+.3}")),
                 compared.and_then(|c| c.over_seeds.roc_auc).map_or(String::new(), |s| ends(s.low, s.high)),
-                compared.and_then(|c| c.by_groups.roc_auc).map_or(String::new(), |g| ends(g.low, g.high)),
+                compared
+                    .and_then(|c| if grouped { c.by_groups.roc_auc } else { c.by_songs.roc_auc })
+                    .map_or(String::new(), |g| ends(g.low, g.high)),
             ];
             row(&mut table, &line.name, line.runs.len().to_string(), &line.mean, gain);
         }
@@ -171,6 +174,9 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
 fn split_note(dataset: &Dataset, split: SplitBy) -> Option<String> {
     let random = "Random split: songs of one group (artist, album, game) are on all sides, so what is learned may be which \
                   group a song is from.";
+    if dataset.manifest().groups == 0 {
+        return Some("The dataset has no groups (artist, album, game): how far its split keeps them apart is not known.".into());
+    }
     match split {
         SplitBy::Groups => None,
         SplitBy::Songs => Some(random.into()),
@@ -181,11 +187,6 @@ fn split_note(dataset: &Dataset, split: SplitBy) -> Option<String> {
                 if let Some(group) = dataset.group(song) {
                     mixed += usize::from(*sides.entry(group).or_insert(dataset.split(song)) != dataset.split(song));
                 }
-            }
-            if sides.is_empty() {
-                return Some(
-                    "The dataset has no groups (artist, album, game): how far its split keeps them apart is not known.".into(),
-                );
             }
             (mixed > 0).then(|| random.into())
         }

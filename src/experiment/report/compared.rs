@@ -164,7 +164,12 @@ impl<'a> Comparing<'a> {
         let id = |unit: &str, m: Measure| (key.clone(), unit.to_string(), m.name().to_string());
         let mut all = nothing;
         let mut made = Vec::new();
+        let grouped = pairs.iter().flatten().any(|pair| pair.groups.iter().any(Option::is_some));
         for ((unit, name), of) in UNITS.into_iter().zip(&mut all) {
+            // Without groups each song stands for itself: the interval by songs again.
+            if unit == Unit::Groups && pairs.is_some() && !grouped {
+                continue;
+            }
             let gains = match &pairs {
                 Some(pairs) => {
                     let boot = paired::Options { replicates: self.options.replicates, level: self.options.level, seed: 0 };
