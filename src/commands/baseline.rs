@@ -22,8 +22,8 @@ use crate::run::interrupt;
 ///
 /// Logistic regression on the mean and deviations of each log-mel band, trained on the tagged songs alone, with untagged
 /// songs as zero rows, with tags borrowed along playlists, with tags borrowed from the songs that sound most alike,
-/// and with all tags; and, where the dataset has groups (artist, album, game), the mean tags of a song's group, which hears nothing. Test songs are
-/// scored against their tags, or against the truth where `tagwalk synth` made the dataset.
+/// and with all tags; and, where the dataset has groups (artist, album, game), the mean tags of a song's group, which hears
+/// nothing. Test songs are scored against their tags, or against the truth where `tagwalk synth` made the dataset.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The dataset's folder
