@@ -337,8 +337,8 @@ fn wrong_flags_are_named_before_anything_is_trained() {
     for (flag, value, says) in [
         ("--arms", "none,walks", "no arm is called \"walks\""),
         ("--scan", "expected", "no arm is called"),
-        ("--ranges", "0,1.5", "--range"),
-        ("--ranges", "nan", "--range"),
+        ("--ranges", "0,1.5", "--ranges: 1.5 is not"),
+        ("--ranges", "nan", "--ranges: NaN is not"),
         ("--network", "3^99", "--network"),
         ("--rate", "0", "--rate"),
         ("--steps", "0", "--steps"),

@@ -22,8 +22,8 @@ use crate::run::interrupt;
 ///
 /// Logistic regression on the mean and deviations of each log-mel band, trained on the tagged songs alone, with untagged
 /// songs as zero rows, with tags borrowed along playlists, with tags borrowed from the songs that sound most alike,
-/// and with all tags; and the mean tags of a song's group (artist, album, game), which hears nothing. Test songs are
-/// scored against their tags, or against the truth where `tagwalk synth` made the dataset.
+/// and with all tags; and, where the dataset has groups (artist, album, game), the mean tags of a song's group, which hears
+/// nothing. Test songs are scored against their tags, or against the truth where `tagwalk synth` made the dataset.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The dataset's folder
@@ -128,9 +128,11 @@ fn compared(args: &Args, dataset: &Dataset, truth: &Reference, statistics: &Stat
     let scored = |scores: Vec<f32>| Scored { songs: tested.clone(), scores, truth: table.clone() };
     let mut lines: Vec<(String, usize, Scored)> =
         floors.iter().map(|(name, floor)| (name.to_string(), floor.songs, scored(floor.score(statistics, &tested)))).collect();
-    let labels = Labels::new(dataset, &none, args.seed)?;
-    let tagged = (0..dataset.songs()).filter(|&song| labels.trains(song)).count();
-    lines.push(("group's mean tags".into(), tagged, scored(groups::mean_tags(dataset, &hidden, &tested))));
+    if dataset.manifest().groups > 0 {
+        let labels = Labels::new(dataset, &none, args.seed)?;
+        let tagged = (0..dataset.songs()).filter(|&song| labels.trains(song)).count();
+        lines.push(("group's mean tags".into(), tagged, scored(groups::mean_tags(dataset, &hidden, &tested))));
+    }
     let lines: Vec<_> = lines.iter().map(|(name, songs, scored)| (name.clone(), *songs, scored)).collect();
     compare(&lines, tags, args.seed)
 }

@@ -11,7 +11,7 @@ use super::flags::DeviceFlags;
 use super::prepare::show::Progress as Decoding;
 use super::progress::{Progress, duration, left};
 use super::{Outcome, print};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Split, place};
 use crate::device::Device;
 use crate::error::{Error, Kind, Result};
 use crate::evaluate::songs;
@@ -37,6 +37,8 @@ const BATCH: usize = 23;
 const RATE: f64 = 0.05;
 /// In the folder of a demo that was run, so that it may be replaced.
 const MARK: &str = "demo.json";
+/// Beside the demo's own music.
+const LICENCES: &str = "LICENSES.csv";
 
 /// Watch a network learn tags from real music, with and without playlists
 ///
@@ -68,6 +70,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let began = Instant::now();
     let data = find_data(args.data.as_deref())?;
     interrupt::listen("stopping")?;
+    let is_seed = |name: &str| name.starts_with("seed-");
+    place::vacant(&args.out, "a demo", is_seed)?;
     let folder = args.out.join(format!("seed-{}", args.seed));
     clear(&folder)?;
     let dataset = prepare_dataset(&data, &folder.join("dataset"), args.seed)?;
@@ -102,6 +106,12 @@ pub(super) fn find_data(named: Option<&Path>) -> Result<PathBuf> {
     let is_demo = |folder: &Path| folder.join("tags.tsv").is_file() && folder.join("audio").is_dir();
     if let Some(folder) = named {
         return if is_demo(folder) {
+            if !folder.join(LICENCES).is_file() {
+                print::note(format_args!(
+                    "{} is not the demo's own music (it has no {LICENCES}): all of its audio is decoded",
+                    folder.display()
+                ));
+            }
             Ok(folder.into())
         } else {
             Err(Error::input(folder, "is not the demo's data: it has no tags.tsv and audio")
@@ -152,7 +162,7 @@ pub(super) fn prepare_dataset(data: &Path, out: &Path, seed: u64) -> Result<Data
     let dataset = Dataset::open(out)?;
     let count = |split| dataset.heard(split).count();
     print::note(format_args!(
-        "music: {} training, {} validation and {} test songs from free games, {} tags, {} playlists, {} songs without audio that lend",
+        "music: {} training, {} validation and {} test songs, {} tags, {} playlists, {} songs without audio that lend",
         count(Split::Train),
         count(Split::Valid),
         count(Split::Test),
@@ -206,7 +216,7 @@ fn report(dataset: &Dataset, comparison: &Comparison, trials: &[(Arm, PathBuf, T
          a figure by up to 0.1, so look at the gain and its interval, and at other seeds (--seed 1).\n",
     )?;
     let run = trials.last().map_or_else(PathBuf::new, |(_, run, _)| run.clone());
-    let run = trials.iter().find(|(arm, ..)| arm.name == "walk --exclude-self").map_or(run, |(_, run, _)| run.clone());
+    let run = trials.iter().find(|(arm, ..)| *arm == arms::walk(REMOVED)).map_or(run, |(_, run, _)| run.clone());
     print::line(format_args!(
         "Done in {}. Next, with your own music:\n\
          \x20 tagwalk tag {} SONG.mp3                         tags of any file, by the network just trained\n\
@@ -220,7 +230,7 @@ fn report(dataset: &Dataset, comparison: &Comparison, trials: &[(Arm, PathBuf, T
 
 /// A test song's best tags by the walk's network, beside what its makers said.
 fn one_song(dataset: &Dataset, trials: &[(Arm, PathBuf, Trial)]) -> Result<()> {
-    let Some((arm, _, trial)) = trials.iter().find(|(arm, ..)| arm.name == "walk --exclude-self") else { return Ok(()) };
+    let Some((arm, _, trial)) = trials.iter().find(|(arm, ..)| *arm == arms::walk(REMOVED)) else { return Ok(()) };
     let tags = dataset.vocabulary().len();
     let truth = |i: usize| &trial.scored.truth[i * tags..(i + 1) * tags];
     // The one with the most tags says most; the first of equals.

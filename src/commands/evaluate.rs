@@ -48,7 +48,7 @@ pub struct Args {
     /// Songs that a tag needs for the figures to be compared; rarer tags are listed
     #[arg(long, value_name = "N", default_value_t = MIN_POSITIVES)]
     pub min_positives: usize,
-    /// Resamples of the songs for the 95 % intervals; 0: none
+    /// Resamples of the songs for the 95 % intervals, which are the figure ± 1.96 standard errors by them; 0: none
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub bootstrap: usize,
     /// Seed of the resamples

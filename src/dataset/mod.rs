@@ -17,6 +17,7 @@
 
 pub mod manifest;
 mod open;
+pub mod place;
 pub mod sides;
 pub mod truth;
 mod verify;

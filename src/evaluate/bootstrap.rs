@@ -1,6 +1,11 @@
-//! How sure a figure is: the percentile bootstrap (Efron 1979), resampling songs. For two score
-//! tables of the same songs, the difference in the same resamples. Repeated songs lift the average
-//! precision of a tag that few songs have: take intervals over tags with enough of them.
+//! How sure a figure is: its bootstrap standard error (Efron 1979), resampling songs, and the standard normal interval
+//! by it, value ± z · error (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). For two score tables
+//! of the same songs, the difference in the same resamples.
+//!
+//! Percentiles of the resamples are no interval here: a positive song that is drawn twice ties with itself, which lifts
+//! average precision, so that resamples of a MAP lie above it, by more than their standard deviation where a tag has few
+//! songs. Songs that were measured are all different, so that is the resamples' own bias, and not the figure's: an
+//! interval that takes it for the figure's (bias-corrected or basic) leans as far the other way.
 
 use rand::RngExt;
 use rayon::prelude::*;
@@ -15,7 +20,7 @@ use crate::run::interrupt;
 #[derive(Clone, Debug)]
 pub struct Options {
     pub replicates: usize,
-    /// Share of resamples inside the interval.
+    /// Share of such intervals that hold what they are of.
     pub level: f64,
     pub seed: u64,
     /// The tags that retrieval MAP and ROC-AUC are means over.
@@ -29,11 +34,12 @@ impl Options {
     }
 }
 
-/// A figure and where resamples of the songs put it.
+/// A figure and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// On the songs as they are.
     pub value: f64,
+    /// As far below `value` as `high` is above it, so that near a figure's bounds an end may lie beyond them.
     pub low: f64,
     pub high: f64,
     /// Standard deviation over resamples: the standard error of `value`.
@@ -91,7 +97,7 @@ fn summarise(
 ) -> Result<Figures<Option<Interval>>> {
     let replicates = resample(songs, options.replicates, options.seed, 0, |drawn| figures(&drawn))?;
     let of = |value, figure: fn(&Figures<Option<f64>>) -> Option<f64>| {
-        interval(value, replicates.iter().filter_map(figure).collect(), options.level)
+        interval(value, &replicates.iter().filter_map(figure).collect::<Vec<f64>>(), options.level)
     };
     Ok(Figures {
         annotation_map: of(value.annotation_map, |f| f.annotation_map),
@@ -101,27 +107,42 @@ fn summarise(
 }
 
 /// A value with what its resamples give; `None` where it, or all but one of them, is not defined.
-pub(super) fn interval(value: Option<f64>, mut drawn: Vec<f64>, level: f64) -> Option<Interval> {
-    drawn.sort_unstable_by(f64::total_cmp);
-    value.filter(|_| drawn.len() > 1).map(|value| Interval {
-        value,
-        low: quantile(&drawn, (1.0 - level) / 2.0),
-        high: quantile(&drawn, (1.0 + level) / 2.0),
-        error: deviation(&drawn),
-        replicates: drawn.len(),
+pub(super) fn interval(value: Option<f64>, drawn: &[f64], level: f64) -> Option<Interval> {
+    value.filter(|_| drawn.len() > 1).map(|value| {
+        let error = deviation(drawn);
+        let far = z(level) * error;
+        Interval { value, low: value - far, high: value + far, error, replicates: drawn.len() }
     })
 }
 
-/// The quantile of sorted values, linear between neighbours (numpy's default).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let below = at.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (at - below as f64) * (sorted[above] - sorted[below])
+/// How many standard deviations to each side hold a share `level` of the normal distribution: Newton's steps, from 0 never
+/// beyond it, on the area under the density by Simpson's rule.
+fn z(level: f64) -> f64 {
+    const PARTS: u32 = 200;
+    let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let area = |z: f64| {
+        let step = z / f64::from(PARTS);
+        let weight = |i: u32| if i == 0 || i == PARTS { 1.0 } else { f64::from(2 + 2 * (i % 2)) };
+        (0..=PARTS).map(|i| weight(i) * density(f64::from(i) * step)).sum::<f64>() * step / 3.0
+    };
+    (0..50).fold(0.0, |z, _| z + (level / 2.0 - area(z)) / density(z))
 }
 
 /// Standard deviation with n - 1.
 fn deviation(values: &[f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    /// scipy 1.17.1, `stats.norm.ppf((1 + level) / 2)`.
+    #[test]
+    fn z_is_that_of_the_normal_distribution() {
+        for (level, recorded) in
+            [(0.5, 0.6744897501960817), (0.8, 1.2815515655446004), (0.95, 1.959963984540054), (0.999, 3.2905267314919255)]
+        {
+            assert!((super::z(level) - recorded).abs() < 1e-9, "{level}: {}", super::z(level));
+        }
+    }
 }

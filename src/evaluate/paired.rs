@@ -32,7 +32,7 @@ pub enum Unit {
     Tags,
 }
 
-/// A gain of `b` over `a`, and where resamples put it.
+/// A gain of `b` over `a`, and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Gain {
     /// Mean over pairs of `b - a`.
@@ -74,8 +74,8 @@ pub fn gains(pairs: &[Pair], unit: Unit, options: &Options) -> Result<Figures<Op
     let replicates = resample(places.count, options.replicates, options.seed, 1 + unit as u64, of)?;
     let gain = |value: &Values, of: fn(&Figures<Values>) -> &Values| {
         let both = |r: fn(&Values) -> Option<f64>| {
-            let drawn = replicates.iter().filter_map(|f| r(of(f))).collect();
-            interval(r(value), drawn, options.level)
+            let drawn: Vec<f64> = replicates.iter().filter_map(|f| r(of(f))).collect();
+            interval(r(value), &drawn, options.level)
         };
         Some(Gain { difference: both(difference)?, relative: both(relative)? })
     };

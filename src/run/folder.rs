@@ -8,24 +8,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Checkpoint, Config, Log, Weights, files};
+use crate::dataset::place;
 use crate::error::{Error, Result};
 
-/// A file in the folder that no run writes, by name; hidden ones do not count, nor what is half-written.
-fn foreign(folder: &Path) -> Result<Option<String>> {
-    let own = [files::CONFIG, files::METRICS, files::BEST, files::LAST, files::LOCK, "step-"];
-    let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
-    let entries = entries.map_err(|e| Error::io(folder, "cannot read", e))?;
-    let names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    Ok(names.filter(|name| !name.starts_with('.') && !own.iter().any(|own| name.starts_with(own))).min())
-}
-
-/// Fails where anything but a run is in the folder.
+/// Fails where a folder is not for a run: [`place::vacant`].
 fn own(folder: &Path) -> Result<()> {
-    match foreign(folder)? {
-        None => Ok(()),
-        Some(name) => Err(Error::input(folder, format!("is not empty ({name}), and a run wants a folder of its own"))
-            .help("Name a new folder by --out.")),
-    }
+    let own = [files::CONFIG, files::METRICS, files::BEST, files::LAST, files::LOCK, "step-"];
+    place::vacant(folder, "a run", |name| own.iter().any(|own| name.starts_with(own)))
 }
 
 /// Fails where a run is in the folder.
@@ -47,18 +36,15 @@ pub struct Run {
 impl Run {
     /// Fails where [`Run::create`] would not take the folder for what is there already; makes nothing.
     pub fn vacant(folder: &Path) -> Result<()> {
-        let there = folder.ancestors().find(|path| path.exists());
-        if let Some(file) = there.filter(|path| !path.is_dir()) {
-            return Err(Error::input(file, "is a file, and no folder").help("Name a new folder by --out."));
-        }
-        if folder.exists() { own(folder).and_then(|()| empty(folder)) } else { Ok(()) }
+        own(folder)?;
+        empty(folder)
     }
 
     /// Takes a folder for a new run, making it where it does not exist, and writes the
     /// configuration. Fails where a run or anything else is there already, or where nothing can be written.
     pub fn create<T: Serialize>(folder: &Path, config: &Config<T>) -> Result<(Run, Log)> {
-        fs::create_dir_all(folder).map_err(|e| Error::io(folder, "cannot make this folder", e))?;
         own(folder)?;
+        fs::create_dir_all(folder).map_err(|e| Error::io(folder, "cannot make this folder", e))?;
         let run = Run::lock(folder)?;
         empty(folder)?;
         // The log first: a folder with a configuration is a run that can be resumed.

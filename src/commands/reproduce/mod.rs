@@ -124,7 +124,7 @@ pub struct Args {
     /// What a range is chosen by, on validation songs
     #[arg(long, value_enum, value_name = "FIGURE", default_value = "roc-auc")]
     pub choose_by: Measure,
-    /// Resamples for intervals by songs, groups and tags; 0: none
+    /// Resamples for intervals by songs, groups and tags, the gain ± 1.96 standard errors by them; 0: none
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub bootstrap: usize,
     /// Categories of tags, a table `tag<TAB>category` [default: categories.tsv beside the demo's music, a world's own, else the paper's]
@@ -164,6 +164,11 @@ impl std::str::FromStr for Top {
 
 pub fn run(args: Args) -> Result<Outcome> {
     interrupt::listen("finishing this step and saving")?;
+    Store::vacant(&args.out)?;
+    if args.collect && !Store::at(&args.out).has_rows() {
+        return Err(Error::input(&args.out, "holds no finished runs: there is nothing to report")
+            .help("The same command without --collect does the runs."));
+    }
     let source = Source::open(&args)?;
     let about = About::of(&source.dataset);
     if about.tags == 0 || about.test == 0 {
@@ -200,7 +205,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         heard: Default::default(),
     };
     if let Some(number) = args.only {
-        return only(&shop, &jobs, number);
+        return only(&shop, &jobs, number, args.min_positives);
     }
     let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| (job.steps(), job.tags())) else {
         print::note(format_args!("all {} runs are done", jobs.len()));
@@ -224,7 +229,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         return Ok(Outcome::Done);
     }
-    let show = Show::new(&pending, jobs.len());
+    let show = Show::new(&pending, jobs.len(), args.min_positives);
     let sum = crew::run(&shop, &pending, crew, &|news| show.tell(news));
     show.end();
     let sum = sum?;
@@ -242,12 +247,12 @@ pub fn run(args: Args) -> Result<Outcome> {
 }
 
 /// One run of the grid.
-fn only(shop: &Shop, jobs: &[Job], number: usize) -> Result<Outcome> {
+fn only(shop: &Shop, jobs: &[Job], number: usize, min_positives: usize) -> Result<Outcome> {
     let Some(job) = number.checked_sub(1).and_then(|i| jobs.get(i)) else {
         return Err(Error::usage("--only", format!("the grid has runs 1 to {}, not {number}", jobs.len())));
     };
     let numbered = [(number, job.clone())];
-    let show = Show::new(&numbered, jobs.len());
+    let show = Show::new(&numbered, jobs.len(), min_positives);
     show.tell(News::Began { job: number });
     let how = work(shop, job, &|text| show.tell(News::Note(text)), &mut |event| show.tell(News::Step { job: number, event }));
     show.tell(News::Ended { job: number, how: &how });

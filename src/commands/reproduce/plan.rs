@@ -82,6 +82,9 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     } else {
         vec![0.0, 0.2, 0.4, 0.6, 0.8]
     };
+    if let Some(wrong) = ranges.iter().find(|r| !(0.0..=1.0).contains(*r)) {
+        return Err(Error::usage("--ranges", format!("{wrong} is not between 0 and 1")));
+    }
     ranges.sort_by(f64::total_cmp);
     ranges.dedup();
     let epoch = (about.training * args.clips_per_song).div_ceil(args.batch.max(1)) as u64;

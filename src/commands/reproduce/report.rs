@@ -6,7 +6,7 @@ use super::source::{MSD, Source};
 use super::{Args, own_command};
 use crate::commands::print;
 use crate::dataset::{Dataset, Split};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::Figures;
 use crate::experiment::grid::spec::SplitBy;
 use crate::experiment::grid::{Job, Spec, Store};
@@ -22,8 +22,13 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
     let options =
         Options { min_positives: args.min_positives, choose_by: args.choose_by, level: LEVEL, replicates: args.bootstrap };
     let results = Results::new(spec, jobs, store, source.dataset.folder(), &options, &|what| print::note(what))?;
+    if results.runs.is_empty() {
+        return Err(Error::input(&args.out, "holds no finished run of this grid: there is nothing to report")
+            .help("The rows there are of other flags; the same command without --collect does this grid's runs."));
+    }
     let about = about(args, source, spec, &results)?;
     let page = report::write(&results, spec, &source.dataset, store, &about)?;
+    let grouped = source.dataset.manifest().groups > 0;
     for panel in &results.panels {
         use Align::{Left, Right};
         let tags = format!("{} tags", panel.tags);
@@ -35,7 +40,7 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
             ("ROC-AUC", Right),
             ("gain", Right),
             ("95 % over seeds", Left),
-            ("by groups", Left),
+            (if grouped { "by groups" } else { "by songs" }, Left),
         ]);
         let row = |table: &mut Table, name: &str, seeds: String, mean: &Figures<Option<f64>>, gain: [String; 3]| {
             let figures = Measure::ALL.map(|m| figure(m.of(mean)));
@@ -47,12 +52,17 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
             let gain = [
                 compared.and_then(|c| c.difference.roc_auc).map_or(String::new(), |v| format!("{v:+.3}")),
                 compared.and_then(|c| c.over_seeds.roc_auc).map_or(String::new(), |s| ends(s.low, s.high)),
-                compared.and_then(|c| c.by_groups.roc_auc).map_or(String::new(), |g| ends(g.low, g.high)),
+                compared
+                    .and_then(|c| if grouped { c.by_groups.roc_auc } else { c.by_songs.roc_auc })
+                    .map_or(String::new(), |g| ends(g.low, g.high)),
             ];
             row(&mut table, &line.name, line.runs.len().to_string(), &line.mean, gain);
         }
         row(&mut table, "popularity alone", String::new(), &panel.popularity, Default::default());
-        print::line(format_args!("{table}\n"))?;
+        print::line(format_args!(
+            "{table}\nRetrieval MAP and ROC-AUC are means over the tags that at least {} of a seed's test songs have.\n",
+            args.min_positives
+        ))?;
     }
     if !results.missing.is_empty() {
         let some: Vec<String> = results.missing.iter().take(20).map(|m| m.0.to_string()).collect();
@@ -123,7 +133,7 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
         (
             "intervals",
             format!(
-                "{:.0} %; over seeds: corrected resampled t (Nadeau and Bengio) on paired differences; by songs, groups, tags: {} bootstrap resamples of the mean paired difference, the same song being the same draw in every seed",
+                "{:.0} %; over seeds: corrected resampled t (Nadeau and Bengio) on paired differences; by songs, groups, tags: the mean paired difference ± z standard errors by {} bootstrap resamples, the same song being the same draw in every seed",
                 100.0 * LEVEL,
                 args.bootstrap
             ),
@@ -164,6 +174,9 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
 fn split_note(dataset: &Dataset, split: SplitBy) -> Option<String> {
     let random = "Random split: songs of one group (artist, album, game) are on all sides, so what is learned may be which \
                   group a song is from.";
+    if dataset.manifest().groups == 0 {
+        return Some("The dataset has no groups (artist, album, game): how far its split keeps them apart is not known.".into());
+    }
     match split {
         SplitBy::Groups => None,
         SplitBy::Songs => Some(random.into()),
@@ -174,11 +187,6 @@ fn split_note(dataset: &Dataset, split: SplitBy) -> Option<String> {
                 if let Some(group) = dataset.group(song) {
                     mixed += usize::from(*sides.entry(group).or_insert(dataset.split(song)) != dataset.split(song));
                 }
-            }
-            if sides.is_empty() {
-                return Some(
-                    "The dataset has no groups (artist, album, game): how far its split keeps them apart is not known.".into(),
-                );
             }
             (mixed > 0).then(|| random.into())
         }

@@ -9,6 +9,7 @@ use crate::commands::{print, train::duration};
 use crate::experiment::grid::Job;
 use crate::experiment::grid::crew::News;
 use crate::experiment::grid::work::Ended;
+use crate::experiment::report::results::figures;
 use crate::format::table::figure;
 use crate::train::Event;
 
@@ -16,6 +17,8 @@ use crate::train::Event;
 pub struct Show<'a> {
     jobs: &'a [(usize, Job)],
     all: usize,
+    /// Test songs that a tag needs to count, in a run's line as in the tables.
+    min_positives: usize,
     state: Mutex<State>,
 }
 
@@ -33,10 +36,10 @@ struct State {
 
 impl<'a> Show<'a> {
     /// `all` runs in the grid, of which `jobs` are to be done.
-    pub fn new(jobs: &'a [(usize, Job)], all: usize) -> Show<'a> {
+    pub fn new(jobs: &'a [(usize, Job)], all: usize, min_positives: usize) -> Show<'a> {
         let live = std::io::stderr().is_terminal();
         let (at, began) = (HashMap::new(), Instant::now());
-        Show { jobs, all, state: Mutex::new(State { began, shown: None, live, at, seen: 0, ended: 0, past: 0 }) }
+        Show { jobs, all, min_positives, state: Mutex::new(State { began, shown: None, live, at, seen: 0, ended: 0, past: 0 }) }
     }
 
     fn job(&self, number: usize) -> Option<&Job> {
@@ -67,8 +70,9 @@ impl<'a> Show<'a> {
                     Ok(Ended::Done(finished)) => {
                         let row = &finished.row;
                         format!(
-                            "ROC-AUC {}, validation {} ({} songs)",
-                            figure(row.roc_auc),
+                            "ROC-AUC {} over tags of at least {} test songs; validation, over all tags, {} ({} songs)",
+                            figure(figures(finished, self.min_positives).roc_auc),
+                            self.min_positives,
                             figure(row.valid_roc_auc),
                             row.valid_songs
                         )

@@ -78,7 +78,11 @@ impl Source {
             });
         }
         if name == DEMO || is_demo_folder {
-            let data = demo::find_data((name != DEMO).then_some(args.dataset.as_path()))?;
+            let data = demo::find_data((name != DEMO).then_some(args.dataset.as_path())).map_err(|e| match name == DEMO {
+                true => Error::usage("DATASET", "the demo's music was not found")
+                    .help("Name data/demo of tagwalk's source folder: tagwalk reproduce FOLDER/data/demo --out GRID"),
+                false => e,
+            })?;
             let passing = (args.dry_run && !is_made)
                 .then(|| Passing(std::env::temp_dir().join(format!("tagwalk-dry-run-{}", std::process::id()))));
             let folder = passing.as_ref().map_or(&made, |passing| &passing.0);

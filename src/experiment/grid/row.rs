@@ -122,6 +122,16 @@ pub fn write<T: Serialize>(rows: &[T]) -> Vec<u8> {
     writer.into_inner().expect("memory does not fail")
 }
 
+/// The same, with the header also where there is no row.
+pub fn write_headed<T: Serialize + Default>(rows: &[T]) -> Vec<u8> {
+    if !rows.is_empty() {
+        return write(rows);
+    }
+    let mut header = write(&[T::default()]);
+    header.truncate(header.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+    header
+}
+
 /// A table's rows; says what is wrong, and where.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
     csv::Reader::from_reader(bytes).deserialize().map(|row| row.map_err(|e| e.to_string())).collect()
@@ -130,6 +140,17 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_without_rows_has_its_header() {
+        #[derive(Default, Serialize)]
+        struct Two {
+            first: usize,
+            second: Option<f64>,
+        }
+        assert_eq!(write_headed::<Two>(&[]), b"first,second\n");
+        assert_eq!(write_headed(&[Two { first: 1, second: Some(0.5) }]), b"first,second\n1,0.5\n");
+    }
 
     #[test]
     fn what_is_written_is_read_and_a_change_is_noticed() {

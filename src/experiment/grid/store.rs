@@ -18,14 +18,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::row::{self, Finished, Row, TagRow};
+use crate::dataset::{manifest, place};
 use crate::error::{Error, Result};
 use crate::format::npy::{self, Array};
 use crate::format::{atomic, npy::Element};
+use crate::run::files;
 
 /// All rows in one file each.
 pub const RUNS: &str = "runs.csv";
 pub const TAGS: &str = "tags.csv";
 pub const INTERVALS: &str = "intervals.csv";
+/// What the commands leave in a grid's folder.
+const OWN: [&str; 9] = ["rows", "runs", "dataset", RUNS, TAGS, INTERVALS, "data", "figures", "report.html"];
 
 /// See the module's page.
 pub struct Store {
@@ -66,8 +70,27 @@ impl Store {
         Store { folder: folder.to_path_buf() }
     }
 
-    /// The grid's folder, made where it is not there.
+    /// Fails where a folder is not for a grid; makes nothing. One that holds a grid's rows may hold a user's files too, and
+    /// the log of whatever starts its runs may be there before them.
+    pub fn vacant(folder: &Path) -> Result<()> {
+        let is_grid = ["rows", RUNS].iter().any(|name| folder.join(name).exists());
+        let others = [manifest::FILE, files::CONFIG];
+        place::vacant(folder, "a grid", |name| {
+            let own = OWN.contains(&name) || name.starts_with("alike-") || name.ends_with(".log");
+            own || (is_grid && !others.contains(&name))
+        })
+    }
+
+    /// Whether there is any run's row, of whichever grid.
+    pub fn has_rows(&self) -> bool {
+        let is_row = |entry: fs::DirEntry| entry.file_name().to_string_lossy().ends_with(".csv");
+        let rows = fs::read_dir(self.folder.join("rows"));
+        self.folder.join(RUNS).is_file() || rows.is_ok_and(|mut rows| rows.any(|entry| entry.is_ok_and(is_row)))
+    }
+
+    /// The grid's folder, made where it is not there. Fails where [`Store::vacant`] does.
     pub fn create(folder: &Path) -> Result<Store> {
+        Store::vacant(folder)?;
         for name in ["rows", "runs"] {
             let path = folder.join(name);
             fs::create_dir_all(&path).map_err(|e| Error::io(&path, "cannot make this folder", e))?;

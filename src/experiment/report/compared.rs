@@ -30,7 +30,7 @@ pub struct Compared {
     pub by_tags: Figures<Option<Ends>>,
 }
 
-/// Where resamples put a difference, and the relative one.
+/// The interval of a difference by resamples, and that of the relative one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ends {
     pub low: f64,
@@ -164,7 +164,12 @@ impl<'a> Comparing<'a> {
         let id = |unit: &str, m: Measure| (key.clone(), unit.to_string(), m.name().to_string());
         let mut all = nothing;
         let mut made = Vec::new();
+        let grouped = pairs.iter().flatten().any(|pair| pair.groups.iter().any(Option::is_some));
         for ((unit, name), of) in UNITS.into_iter().zip(&mut all) {
+            // Without groups each song stands for itself: the interval by songs again.
+            if unit == Unit::Groups && pairs.is_some() && !grouped {
+                continue;
+            }
             let gains = match &pairs {
                 Some(pairs) => {
                     let boot = paired::Options { replicates: self.options.replicates, level: self.options.level, seed: 0 };
@@ -183,7 +188,8 @@ impl<'a> Comparing<'a> {
 
     fn key(&self, both: &[(&String, &String)]) -> String {
         let Options { min_positives, level, replicates, .. } = self.options;
-        let text = format!("{both:?} {min_positives} {level} {replicates}");
+        // Intervals that an earlier version kept were percentiles.
+        let text = format!("{both:?} {min_positives} {level} {replicates} normal");
         Sha256::digest(text).iter().take(8).map(|b| format!("{b:02x}")).collect()
     }
 

@@ -30,7 +30,7 @@ const FURTHEST: usize = 10;
 
 /// Fig. 1: songs a tag, by rank.
 pub fn long_tail(dataset: &Dataset) -> Figure {
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     struct Tag<'a> {
         rank: usize,
         tag: &'a str,
@@ -95,13 +95,13 @@ pub fn long_tail(dataset: &Dataset) -> Figure {
             100.0 * below as f64 / tags.len().max(1) as f64
         ),
         pictures: vec![plot.finish()],
-        csv: row::write(&tags),
+        csv: row::write_headed(&tags),
     }
 }
 
 /// Fig. 2: similarity by distance, beside the same playlists in any order.
 pub fn distance(dataset: &Dataset) -> Figure {
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     struct At {
         distance: usize,
         cosine: f64,
@@ -148,6 +148,6 @@ pub fn distance(dataset: &Dataset) -> Figure {
             .into(),
         found,
         pictures: vec![plot.finish()],
-        csv: row::write(&rows),
+        csv: row::write_headed(&rows),
     }
 }

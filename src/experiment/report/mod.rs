@@ -61,14 +61,14 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
     // Rows of other grids in the same folder stay.
     let mut kept = store.collected().0;
     kept.extend(results.runs.iter().map(|(hash, run)| (hash.clone(), run.finished.clone())));
-    let categories = tags::categorised(results, spec, dataset, &about.categories);
+    let categories = tags::categorised(results, spec, dataset, about);
     let mut all = vec![
         figures::long_tail(dataset),
         figures::distance(dataset),
         search::search_range(results, spec, &[Measure::AnnotationMap], 3, "annotation"),
         search::search_range(results, spec, &[Measure::RetrievalMap, Measure::RocAuc], 4, "retrieval"),
-        tags::popularity(results, spec),
-        tags::categories(results, &categories),
+        tags::popularity(results, spec, about.min_positives),
+        tags::categories(results, &categories, about.min_positives),
     ];
     all.extend(factors::factors(results, spec, kept.values(), about));
     let mut finished: Vec<&Finished> = kept.values().collect();
@@ -96,7 +96,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
         atomic::write_among(&data.join(format!("{}.csv", figure.id)), &figure.csv)?;
     }
     atomic::write_among(&data.join("tags.csv"), &tags::table(results, spec))?;
-    atomic::write_among(&data.join("arms.csv"), &row::write(&arms(results)))?;
+    atomic::write_among(&data.join("arms.csv"), &row::write_headed(&arms(results)))?;
     let page = page::page(results, spec, &all, &categories, about);
     let path = folder.join(PAGE);
     atomic::write_among(&path, page.as_bytes())?;
@@ -105,7 +105,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
 
 /// A figure of an arm, as `data/arms.csv` has it: everything that the tables print, and the intervals of
 /// relative gains beside.
-#[derive(Debug, Serialize, serde::Deserialize)]
+#[derive(Debug, Default, Serialize, serde::Deserialize)]
 pub struct ArmRow {
     pub tags: usize,
     pub arm: String,
@@ -133,7 +133,9 @@ pub struct ArmRow {
 pub fn arms(results: &Results) -> Vec<ArmRow> {
     let mut rows = Vec::new();
     for panel in &results.panels {
-        let ranges = panel.scans.iter().flatten().filter(|line| line.range != Some(0.0));
+        // A scan of one range is the arm's own line.
+        let own = |line: &Line| panel.lines.iter().any(|l| l.runs == line.runs && l.chosen.is_empty());
+        let ranges = panel.scans.iter().flatten().filter(|line| !own(line));
         for line in panel.lines.iter().chain(ranges) {
             rows.extend(Measure::ALL.map(|m| arm_row(panel.tags, line, m)));
         }

@@ -59,6 +59,8 @@ pub fn page(results: &Results, spec: &Spec, figures: &[Figure], categories: &[Ca
     parts.extend(figures.iter().take(5).map(draw));
     parts.push(el("h2", "Table II: categories of tags"));
     parts.push(table_2(categories));
+    let left_out = format!("Tags on fewer than {} test songs of a seed are left out of that seed.", about.min_positives);
+    parts.push(el("p.small", left_out));
     parts.extend(figures.iter().skip(5).map(draw));
     parts.push(el("h2", "All arms"));
     parts.push(el(

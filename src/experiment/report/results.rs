@@ -218,7 +218,11 @@ impl Results {
                 lines.push(best("r", &mut own().filter(|job| spec.scans(arm, job)), range));
                 scans.push(scan);
             } else {
-                let runs = own().filter(|job| spec.scans(arm, job)).map(|job| (job.seed, job.hash())).collect();
+                let runs: BTreeMap<u64, String> =
+                    own().filter(|job| spec.scans(arm, job)).map(|job| (job.seed, job.hash())).collect();
+                if let (true, false, &[r]) = (spec.is_scanned(&arm.name), runs.is_empty(), &spec.ranges[..]) {
+                    scans.push(vec![line(format!("{}, r = {r}", arm.name), Some(r), runs.clone())]);
+                }
                 lines.push(line(arm.name.to_string(), None, runs));
             }
             if spec.is_tuned(&arm.name) {

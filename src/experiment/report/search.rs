@@ -10,7 +10,7 @@ use crate::format::svg::{Axis, COLOURS, Plot, Stroke};
 
 /// A picture a vocabulary and figure.
 pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number: u32, about: &str) -> Figure {
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     struct Point<'a> {
         measure: &'a str,
         tags: usize,
@@ -74,7 +74,8 @@ pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number
                 }
                 let best = scan.iter().filter_map(|line| Some((line.range?, value(line)?))).max_by(|a, b| a.1.total_cmp(&b.1));
                 if let Some((range, y)) = best {
-                    found.push(format!("{arm}, {} tags, {}: highest at r = {range} ({y:.3})", panel.tags, measure.name()));
+                    let highest = if scan.len() > 1 { "highest at" } else { "only" };
+                    found.push(format!("{arm}, {} tags, {}: {highest} r = {range} ({y:.3})", panel.tags, measure.name()));
                 }
             }
             if let Some(baseline) = baseline {
@@ -94,8 +95,12 @@ pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number
              standard error, over seeds, of the difference from the baseline.",
             printed.join(" and ")
         ),
-        found: if found.is_empty() { "No arm was trained with several ranges.".into() } else { format!("{}.", found.join("; ")) },
+        found: if found.is_empty() {
+            "No run of an arm whose range is scanned yet.".into()
+        } else {
+            format!("{}.", found.join("; "))
+        },
         pictures,
-        csv: row::write(&rows),
+        csv: row::write_headed(&rows),
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::About;
 use super::figures::Figure;
 use super::results::{Line, Results, mean};
 use crate::dataset::Dataset;
@@ -20,7 +21,7 @@ struct Both {
 
 /// Every tag of both, as `data/tags.csv` has it.
 pub fn table(results: &Results, spec: &Spec) -> Vec<u8> {
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     struct Tag {
         tags: usize,
         rank: usize,
@@ -35,7 +36,7 @@ pub fn table(results: &Results, spec: &Spec) -> Vec<u8> {
     let mut all = Vec::new();
     for panel in &results.panels {
         let (Some(baseline), Some(proposed)) = (panel.baseline(), panel.proposed(spec)) else { continue };
-        all.extend(by_tag(results, baseline, proposed).into_iter().enumerate().map(|(i, both)| (panel.tags, i + 1, both)));
+        all.extend(by_tag(results, baseline, proposed, 0).into_iter().enumerate().map(|(i, both)| (panel.tags, i + 1, both)));
     }
     let tag = |(tags, rank, both): &'_ (usize, usize, Both)| Tag {
         tags: *tags,
@@ -49,11 +50,12 @@ pub fn table(results: &Results, spec: &Spec) -> Vec<u8> {
         proposed_roc_auc: both.auc[1],
     };
     let rows: Vec<Tag> = all.iter().map(tag).collect();
-    row::write(&rows)
+    row::write_headed(&rows)
 }
 
-/// Tags that are defined in some seed's test songs for both arms, the most popular first.
-fn by_tag(results: &Results, baseline: &Line, proposed: &Line) -> Vec<Both> {
+/// Tags that at least `min_positives` of some seed's test songs have and that are defined for both arms, the most popular
+/// first: means over those seeds.
+fn by_tag(results: &Results, baseline: &Line, proposed: &Line, min_positives: usize) -> Vec<Both> {
     let pairs: Vec<_> = proposed
         .runs
         .iter()
@@ -65,7 +67,7 @@ fn by_tag(results: &Results, baseline: &Line, proposed: &Line) -> Vec<Both> {
         let values: Vec<[f64; 4]> = pairs
             .iter()
             .filter_map(|(a, b)| {
-                let (a, b) = (a.tags.get(t)?, b.tags.get(t)?);
+                let (a, b) = (a.tags.get(t).filter(|tag| tag.positives >= min_positives)?, b.tags.get(t)?);
                 Some([a.average_precision?, b.average_precision?, a.roc_auc?, b.roc_auc?])
             })
             .collect();
@@ -86,8 +88,8 @@ fn improvement<'t>(tags: impl Iterator<Item = &'t Both> + Clone, of: fn(&Both) -
 }
 
 /// Fig. 5: improvement by popularity rank, in bins.
-pub fn popularity(results: &Results, spec: &Spec) -> Figure {
-    #[derive(Serialize)]
+pub fn popularity(results: &Results, spec: &Spec, min_positives: usize) -> Figure {
+    #[derive(Default, Serialize)]
     struct Bin {
         tags: usize,
         first_rank: usize,
@@ -100,7 +102,7 @@ pub fn popularity(results: &Results, spec: &Spec) -> Figure {
     let (mut pictures, mut rows, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for panel in &results.panels {
         let (Some(baseline), Some(proposed)) = (panel.baseline(), panel.proposed(spec)) else { continue };
-        let tags = by_tag(results, baseline, proposed);
+        let tags = by_tag(results, baseline, proposed, min_positives);
         // The paper's 100 where there are that many; else about five bins.
         let width = if tags.len() >= 500 { 100 } else { tags.len().div_ceil(5).max(1) };
         let mut points = Vec::new();
@@ -142,17 +144,19 @@ pub fn popularity(results: &Results, spec: &Spec) -> Figure {
     Figure {
         id: "fig5".into(),
         title: "Fig. 5: improvement by popularity".into(),
-        sentence: "In the paper rare tags gain more than popular ones, and ROC-AUC rises steeply over the first 200 ranks. \
-                   Improvements are those of a bin's means: a tag whose baseline is near 0 alone does not make one."
-            .into(),
+        sentence: format!(
+            "In the paper rare tags gain more than popular ones, and ROC-AUC rises steeply over the first 200 ranks. \
+             Improvements are those of a bin's means: a tag whose baseline is near 0 alone does not make one. Tags on fewer than \
+             {min_positives} test songs of a seed are left out of that seed; ranks are those of the others."
+        ),
         found: if found.is_empty() { "No run of the proposed arm yet.".into() } else { format!("{}.", found.join("; ")) },
         pictures,
-        csv: row::write(&rows),
+        csv: row::write_headed(&rows),
     }
 }
 
 /// A category of Table II, with what came of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Category {
     /// Of the vocabulary.
     pub vocabulary: usize,
@@ -165,14 +169,14 @@ pub struct Category {
     pub names: String,
 }
 
-/// The tags of each category that were measured.
-pub fn categorised(results: &Results, spec: &Spec, dataset: &Dataset, named: &[(String, Vec<String>)]) -> Vec<Category> {
+/// The tags of each category that count.
+pub fn categorised(results: &Results, spec: &Spec, dataset: &Dataset, about: &About) -> Vec<Category> {
     let tagged = (0..dataset.songs()).filter(|&song| dataset.is_tagged(song)).count().max(1) as f64;
     let mut all = Vec::new();
     for panel in &results.panels {
         let (Some(baseline), Some(proposed)) = (panel.baseline(), panel.proposed(spec)) else { continue };
-        let tags = by_tag(results, baseline, proposed);
-        for (category, names) in named {
+        let tags = by_tag(results, baseline, proposed, about.min_positives);
+        for (category, names) in &about.categories {
             let own = || tags.iter().filter(|tag| names.iter().any(|name| name.eq_ignore_ascii_case(&tag.tag)));
             let count = own().count();
             if count == 0 {
@@ -193,7 +197,7 @@ pub fn categorised(results: &Results, spec: &Spec, dataset: &Dataset, named: &[(
 }
 
 /// Fig. 6: improvement and popularity by category.
-pub fn categories(results: &Results, categories: &[Category]) -> Figure {
+pub fn categories(results: &Results, categories: &[Category], min_positives: usize) -> Figure {
     let mut pictures = Vec::new();
     for panel in &results.panels {
         let own: Vec<&Category> = categories.iter().filter(|c| c.vocabulary == panel.tags).collect();
@@ -225,15 +229,16 @@ pub fn categories(results: &Results, categories: &[Category]) -> Figure {
     Figure {
         id: "fig6".into(),
         title: "Fig. 6: improvement by category".into(),
-        sentence:
-            "In the paper the category matters more than popularity: era gains more than mood at about the same popularity."
-                .into(),
+        sentence: format!(
+            "In the paper the category matters more than popularity: era gains more than mood at about the same popularity. Tags \
+             on fewer than {min_positives} test songs of a seed are left out of that seed."
+        ),
         found: if pictures.is_empty() {
             "None of the measured tags is in a category; --categories FILE names them (rows tag, tab, category).".into()
         } else {
             String::new()
         },
         pictures,
-        csv: row::write(categories),
+        csv: row::write_headed(categories),
     }
 }

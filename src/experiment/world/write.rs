@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use crate::dataset::write::{Contents, Writer};
-use crate::dataset::{Manifest, manifest, truth, write as files};
+use crate::dataset::{Manifest, manifest, place, truth, write as files};
 use crate::error::{Error, Result};
 
 /// Grows when the same options make another world.
@@ -72,21 +72,13 @@ impl World {
 
 /// Whether the folder holds this very world. Fails where something else is there.
 fn is_made(folder: &Path, description: &Value) -> Result<bool> {
-    let help = "Choose another folder for --out, or delete this one.";
     if folder.join(manifest::FILE).exists() {
         let (found, _) = Manifest::read(folder)?;
         if found.options.get("world") == Some(description) {
             return Ok(true);
         }
-        return Err(Error::input(folder, "holds another dataset").help(help));
+        return Err(Error::input(folder, "holds another dataset").help("Choose another folder for --out, or delete this one."));
     }
-    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(false) };
-    let foreign = |name: &std::ffi::OsStr| name != truth::FOLDER && !name.to_str().is_some_and(files::is_a_file);
-    match entries.filter_map(|entry| entry.ok()).find(|entry| foreign(&entry.file_name())) {
-        Some(entry) => {
-            let what = format!("is not empty: it has {}", entry.file_name().to_string_lossy());
-            Err(Error::input(folder, what).help(help))
-        }
-        None => Ok(false),
-    }
+    place::vacant(folder, "a world", |name| name == truth::FOLDER || files::is_a_file(name))?;
+    Ok(false)
 }
