@@ -2,10 +2,12 @@
 //! by it, value ± z · error (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). For two score tables
 //! of the same songs, the difference in the same resamples.
 //!
-//! Percentiles of the resamples are no interval here: a positive song that is drawn twice ties with itself, which lifts
+//! Percentiles of the resamples are not taken: a positive song that is drawn twice ties with itself, which lifts
 //! average precision, so that resamples of a MAP lie above it, by more than their standard deviation where a tag has few
 //! songs. Songs that were measured are all different, so that is the resamples' own bias, and not the figure's: an
-//! interval that takes it for the figure's (bias-corrected or basic) leans as far the other way.
+//! interval that takes it for the figure's (bias-corrected or basic) leans as far the other way. With a tenth of the songs
+//! positive the normal interval of 95 % covered 0.89 of 200 simulated tables of 90 songs (percentiles 0.92, basic 0.75) and
+//! 0.97 of those of 300 (0.96, 0.88).
 
 use rand::RngExt;
 use rayon::prelude::*;

@@ -66,9 +66,6 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     let proposed = if sparse { arms::walk(remove) } else { arms::as_printed(remove) };
     let scanned = among("--scan", &args.scan, &[proposed])?;
     let tuned = among("--tune", &args.tune, &[arms::walk(remove), arms::walk_sum(remove)])?;
-    if let Some(at) = arms.iter().position(|arm| *arm == sound) {
-        make_lists(args, source, &lists, length, &mut arms[at])?;
-    }
     let rates = match (args.rates.is_empty(), args.full) {
         (false, _) => args.rates.clone(),
         (true, true) => vec![0.5, 1.0, 2.0],
@@ -99,6 +96,10 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     };
     tops.sort_by_key(|top| top.unwrap_or(usize::MAX));
     tops.dedup();
+    // Last: it writes, and everything that a flag says must be right before.
+    if let Some(at) = arms.iter().position(|arm| *arm == sound) {
+        make_lists(args, source, &lists, length, &mut arms[at])?;
+    }
     Ok(Spec {
         arms,
         scanned,
