@@ -41,7 +41,7 @@ fn every_arm(folder: &Path) -> Vec<Arm> {
 fn config(data: &Path, arm: &Arm) -> Value {
     let flags = arm.flags();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let run = data.join("never");
+    let run = data.with_file_name("never");
     let all = [&["train", text(data), "--out", text(&run), "--device", "cpu", "--dry-run", "--json"][..], &flags].concat();
     let (out, _) = succeeds(&all);
     serde_json::from_str::<Value>(&out).unwrap()["config"].take()

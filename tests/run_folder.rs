@@ -236,7 +236,7 @@ fn a_folder_that_cannot_be_written_is_refused_at_once() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let error = Run::create(&file.join("run"), &config()).err().unwrap();
-    assert!(error.to_string().contains("run: cannot make this folder"), "{error}");
+    assert!(error.to_string().contains("file: is a file, and no folder"), "{error}");
     let error = Run::resume::<Value>(&folder.path().join("nowhere")).err().unwrap();
     assert!(error.to_string().contains("nowhere"), "{error}");
 }

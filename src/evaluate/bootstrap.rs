@@ -120,7 +120,7 @@ pub(super) fn interval(value: Option<f64>, drawn: &[f64], level: f64) -> Option<
 /// How many standard deviations to each side hold a share `level` of the normal distribution: Newton's steps, from 0 never
 /// beyond it, on the area under the density by Simpson's rule.
 fn z(level: f64) -> f64 {
-    const PARTS: u32 = 200;
+    const PARTS: u32 = 1000;
     let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
     let area = |z: f64| {
         let step = z / f64::from(PARTS);

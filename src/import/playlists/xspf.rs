@@ -39,6 +39,9 @@ pub fn parse(text: &str) -> Result<List, String> {
     if !file.is_playlist {
         return Err("has no <playlist> with tracks in it".into());
     }
+    if let Some((name, _)) = file.open.last() {
+        return Err(format!("ends early, inside <{name}>"));
+    }
     Ok(file.list)
 }
 
