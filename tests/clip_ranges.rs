@@ -46,7 +46,8 @@ fn f16(value: f32) -> u16 {
     if exponent <= 0 { sign } else { sign | (exponent as u16) << 10 | (bits >> 13 & 0x3ff) as u16 }
 }
 
-/// Ranges more than one; `None` where a clip alone is too large and the call is refused.
+/// Whether a call took more ranges than one and wrote something in each operand: nothing but zeros would be the same
+/// wherever it was read. `None` where a clip alone is too large and the call is refused.
 fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel) -> Option<bool> {
     let dispatches = kernel.dispatches(&ranges.limits());
     if dispatches.iter().any(|d| d.bindings.iter().any(|b| b.length > SMALL)) {
@@ -54,14 +55,13 @@ fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel) -> Opti
     }
     let inputs = |o: &Operand| matches!(o.access, Access::Read | Access::Update).then(|| contents(o));
     let [one, other] = [whole, ranges].map(|gpu| run_alone(gpu, kernel, &inputs).unwrap());
+    let mut told = true;
     for ((a, b), operand) in one.iter().zip(&other).zip(kernel.operands()) {
         let written = matches!(operand.access, Access::Write | Access::Update);
         assert!(!written || a == b, "{case:?}, {}: {}", kernel.name(), operand.name);
-        // Nothing but zeros would be the same wherever it was read.
-        let one_alike = a.len() > 64 && a.iter().all(|&byte| byte == a[0]);
-        assert!(!written || !one_alike, "{case:?}, {}: {}", kernel.name(), operand.name);
+        told &= !written || a.iter().any(|&byte| byte != a[0]);
     }
-    Some(dispatches.len() > kernel.dispatches(&whole.limits()).len())
+    Some(told && dispatches.len() > kernel.dispatches(&whole.limits()).len())
 }
 
 #[test]
@@ -81,8 +81,9 @@ fn ranges_of_clips_change_no_bit() {
             let case = Case { conv: tagwalk::kernels::conv::Conv { clips, ..case.conv }, ..case };
             let own = choice.family_for(Product::Forward, &case.conv) == choice.family;
             let narrow = case.conv.cin.max(case.conv.cout) <= 36;
-            // What a family leaves to another is tested there; of what all take a third each.
-            if !own || !narrow || (c < 2 || c == 4) && i % 3 != c % 3 {
+            // What a family leaves to another is tested there; of the rest it takes a part, each shape in some family.
+            let part = if matches!(choice.family, Family::Registers | Family::Winograd) { 2 } else { 3 };
+            if !own || !narrow || i % part != c % part {
                 continue;
             }
             let forward = ConvForward {

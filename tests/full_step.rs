@@ -158,7 +158,9 @@ fn judge(table: &Parameters, ours: &Computed, theirs: &Computed) -> (Vec<String>
                     }
                     None => {}
                     // A choice that turned is felt in all layers below; an error that is not is a layer's own.
-                    Some(first) if error < first / 10.0 => hold(&format!("{}: right again", e.name), first, ROUNDED),
+                    Some(first) if turned > Some(layer) && error < first / 10.0 => {
+                        hold(&format!("{}: right again", e.name), first, ROUNDED)
+                    }
                     Some(_) => {}
                 }
                 hold(&e.name, error, if turned.is_some() { TURNED } else { ROUNDED });

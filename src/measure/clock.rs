@@ -30,7 +30,8 @@ impl Clock {
     /// Seconds since.
     pub fn seconds(&self) -> f64 {
         match (self.computed, self.computed.and_then(|_| processor_seconds())) {
-            (Some(before), Some(now)) => now - before,
+            // Threads that ended took theirs along.
+            (Some(before), Some(now)) => (now - before).max(0.0),
             _ => self.began.elapsed().as_secs_f64(),
         }
     }
