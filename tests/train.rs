@@ -146,7 +146,7 @@ fn wrong_flags_are_refused_and_nothing_is_written() {
     // A folder that cannot be made.
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    fails(&train(&data, &file.join("run"), &["--steps", "1"]), 2, &["cannot make this folder"]);
+    fails(&train(&data, &file.join("run"), &["--steps", "1"]), 2, &["is a file, and no folder"]);
 }
 
 /// The arguments without a flag and its value.
