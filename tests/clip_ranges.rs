@@ -1,13 +1,14 @@
 //! A tensor larger than an adapter binds is bound by ranges of clips: on a Vulkan adapter (software Vulkan will do) the
-//! f32 convolution's shaders of every family come to the same bits as bound whole.
+//! convolution's shaders of every family, and of f16 storage, come to the same bits as bound whole.
 
 use tagwalk::device::gpu::{Gpu, Options, adapters, open, run_alone};
 use tagwalk::device::select::{DeviceKind, Selection};
-use tagwalk::kernels::conv::{Case, cases};
+use tagwalk::kernels::conv::{Case, Conv, cases};
 use tagwalk::kernels::conv_backward::ConvBackward;
 use tagwalk::kernels::conv_forward::ConvForward;
+use tagwalk::kernels::f16::F16;
 use tagwalk::kernels::product::Product;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, winograd};
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, winograd};
 use tagwalk::tensor::DType;
 
 /// Bytes of a binding at most: most calls need several ranges, some beginning off alignment.
@@ -31,6 +32,7 @@ fn contents(operand: &Operand) -> Vec<u8> {
     let count: usize = operand.bytes() / operand.dtype.bytes();
     match operand.dtype {
         DType::F32 => (0..count).flat_map(|j| value(j).to_le_bytes()).collect(),
+        DType::F16 => (0..count).flat_map(|j| F16::from(value(j)).0.to_le_bytes()).collect(),
         DType::I16 => (0..count).flat_map(|j| ((value(j) * 20_000.0) as i16).to_le_bytes()).collect(),
         other => panic!("{}: {other:?}", operand.name),
     }
@@ -70,6 +72,7 @@ fn ranges_of_clips_change_no_bit() {
     let (whole, ranges) = (gpu(None), gpu(Some(SMALL)));
     let choices = [
         Choice::gpu(Family::Winograd).with(winograd::SIZE, 3),
+        Choice::gpu(Family::Tiled).in_precision(Precision::Mixed),
         Choice::gpu(Family::Plain),
         Choice::gpu(Family::Tiled),
         Choice::gpu(Family::Registers),
@@ -78,7 +81,7 @@ fn ranges_of_clips_change_no_bit() {
         let mut split = 0;
         for (i, case) in cases().into_iter().enumerate() {
             let clips = 2 * case.conv.clips + 9;
-            let case = Case { conv: tagwalk::kernels::conv::Conv { clips, ..case.conv }, ..case };
+            let case = Case { conv: Conv { clips, ..case.conv }, ..case };
             let own = choice.family_for(Product::Forward, &case.conv) == choice.family;
             let narrow = case.conv.cin.max(case.conv.cout) <= 36;
             // What a family leaves to another is tested there; of the rest it takes a part, each shape in some family.

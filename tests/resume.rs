@@ -44,7 +44,8 @@ struct Runs<'a> {
 impl Runs<'_> {
     fn begin(&self, run: &Path) -> Vec<String> {
         let train = ["train", text(self.data), "--out", text(run)];
-        [&train, self.device, &NETWORK, self.flags].concat().into_iter().map(String::from).collect()
+        let network: &[&str] = if self.flags.contains(&"--network") { &[] } else { &NETWORK };
+        [&train, self.device, network, self.flags].concat().into_iter().map(String::from).collect()
     }
 
     fn resume(&self, run: &Path, threads: &str) -> Vec<String> {
@@ -180,6 +181,15 @@ fn in_mixed_precision_on_a_gpu() {
 fn on_a_gpu() {
     let stops: [&[Stop]; 6] = [&[Kill], &[Ask], &[Kill, Ask, Kill], &[Ask, Kill], &[Kill, Kill], &[Ask]];
     stopped_and_resumed(&GPU, PLATEAU, 189, &stops, [6, 150]);
+}
+
+/// Wide enough that most layers are computed in the family that is named.
+#[test]
+fn on_a_gpu_in_registers_and_by_f33() {
+    for family in ["registers", "winograd"] {
+        let flags = [PLATEAU, &["--network", "3^3-9/2", "--family", family]].concat();
+        stopped_and_resumed(&GPU, &flags, 189, &[&[Kill, Ask], &[Ask]], [6, 150]);
+    }
 }
 
 /// A run keeps the tile sizes that it began with, whatever was tuned since.

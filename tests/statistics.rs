@@ -55,7 +55,7 @@ fn tables(songs: usize, tags: usize, copies: usize, seed: u64) -> (Measured, Mea
     (measured(&a), measured(&b))
 }
 
-const OPTIONS: Options = Options { replicates: 2000, level: 0.95, seed: 3 };
+const OPTIONS: Options = Options { replicates: 2000, seed: 3 };
 
 fn gain(pairs: &[Pair], unit: Unit) -> Figures<Option<Gain>> {
     gains(pairs, unit, &OPTIONS).unwrap()

@@ -50,6 +50,17 @@ pub enum Sides {
     Groups(u64),
 }
 
+impl Sides {
+    /// What they are drawn by, whatever the seed.
+    pub fn by(self) -> SplitBy {
+        match self {
+            Sides::Prepared => SplitBy::Prepared,
+            Sides::Songs(_) => SplitBy::Songs,
+            Sides::Groups(_) => SplitBy::Groups,
+        }
+    }
+}
+
 /// See the module's page. Kept in a run's configuration, so that whoever goes on with it, or measures
 /// it, sees the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

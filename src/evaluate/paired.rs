@@ -45,7 +45,6 @@ pub struct Gain {
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub replicates: usize,
-    pub level: f64,
     pub seed: u64,
 }
 
@@ -75,7 +74,7 @@ pub fn gains(pairs: &[Pair], unit: Unit, options: &Options) -> Result<Figures<Op
     let gain = |value: &Values, of: fn(&Figures<Values>) -> &Values| {
         let both = |r: fn(&Values) -> Option<f64>| {
             let drawn: Vec<f64> = replicates.iter().filter_map(|f| r(of(f))).collect();
-            interval(r(value), &drawn, options.level)
+            interval(r(value), &drawn)
         };
         Some(Gain { difference: both(difference)?, relative: both(relative)? })
     };

@@ -12,25 +12,15 @@ use crate::experiment::grid::work::Shop;
 use crate::experiment::grid::{Job, Spec};
 
 /// See the module's page.
-#[allow(clippy::too_many_arguments)]
-pub fn foretell(
-    spec: &Spec,
-    jobs: &[Job],
-    pending: &[(usize, Job)],
-    dataset: &Dataset,
-    crew: Crew,
-    each: usize,
-    shop: &Shop,
-    hardest: &Job,
-) -> Result<()> {
+pub fn foretell(spec: &Spec, jobs: &[Job], pending: &[(usize, Job)], hardest: &Job, crew: Crew, shop: &Shop) -> Result<()> {
+    let dataset = Dataset::open(shop.dataset)?;
+    let each = crew::memory(hardest)?;
     print::note(format_args!("timing a step of {}, {} at once", hardest.network_name(), crew.at_once));
     let step = crew::measure(shop, hardest, crew, Duration::from_millis(1500))?;
     let network = hardest.network.clone();
     // A forward pass is about a third of a step's work.
-    let scored = |side| {
-        let songs = (0..dataset.songs()).filter(move |&s| dataset.split(s) == side && dataset.samples(s) > 0);
-        songs.map(|s| segments(dataset.samples(s), network.clip_length)).sum::<usize>() as f64
-    };
+    let scored =
+        |side| dataset.heard(side).map(|song| segments(dataset.samples(song), network.clip_length)).sum::<usize>() as f64;
     let evaluation = (scored(Split::Valid) + scored(Split::Test)) / spec.batch as f64 / 3.0;
     let trained = pending.iter().filter(|(_, job)| job.steps() > 0).count();
     let seconds = trained as f64 * (spec.steps as f64 + evaluation) * step / crew.at_once as f64;

@@ -9,7 +9,7 @@ mod source;
 
 use std::path::PathBuf;
 
-use super::flags::{DeviceFlags, SplitBy as SplitName};
+use super::flags::{DeviceFlags, SplitBy};
 use super::{Outcome, print};
 use crate::error::{Error, Result};
 use crate::experiment::grid::crew::{self, Crew, News};
@@ -98,7 +98,7 @@ pub struct Args {
     /// How a seed draws the split [default: whole groups where the dataset has them, else songs; prepared for `msd` and for a
     /// world whose test songs alone are annotated in full]
     #[arg(long, value_enum)]
-    pub split_by: Option<SplitName>,
+    pub split_by: Option<SplitBy>,
     /// Share of the tagged training songs that lose all tags [default: 0; for the demo 0.8]
     #[arg(long, value_name = "SHARE")]
     pub remove: Option<f64>,
@@ -222,7 +222,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         crew = Crew { at_once, threads: (cores / at_once).max(1) };
     }
     shop.threads = crew.threads;
-    foretell::foretell(&spec, &jobs, &pending, &source.dataset, crew, each, &shop, hardest)?;
+    foretell::foretell(&spec, &jobs, &pending, hardest, crew, &shop)?;
     if args.dry_run {
         for arm in &spec.arms {
             print::line(format_args!("  {}: {}", arm.slug(), arm.what))?;

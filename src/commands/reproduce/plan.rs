@@ -6,13 +6,13 @@ use clap::Parser;
 
 use super::Args;
 use super::source::Source;
-use crate::commands::flags::{SplitBy as SplitName, TrainFlags};
+use crate::commands::flags::TrainFlags;
 use crate::commands::print;
 use crate::dataset::{Dataset, Sides, View};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::experiment::audio::{Neighbours, Statistics};
-use crate::experiment::grid::spec::{About, SplitBy};
+use crate::experiment::grid::spec::About;
 use crate::experiment::grid::{Job, Spec};
 use crate::experiment::{Arm, arms, floor};
 use crate::kernels::Choice;
@@ -110,12 +110,7 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         seeds: args.first_seed..args.first_seed.saturating_add(seeds),
         tops,
         vocabulary: about.tags,
-        split: match args.split_by {
-            None => source.split,
-            Some(SplitName::Prepared) => SplitBy::Prepared,
-            Some(SplitName::Songs) => SplitBy::Songs,
-            Some(SplitName::Groups) => SplitBy::Groups,
-        },
+        split: args.split_by.unwrap_or(source.split),
         network,
         batch: args.batch,
         rate: args.rate.unwrap_or(if args.full { 0.01 } else { 0.05 }),

@@ -91,7 +91,7 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
     let seconds: f64 = rows().map(|row| row.seconds).sum();
     let ranges: Vec<String> = spec.ranges.iter().map(f64::to_string).collect();
     let remove = spec.arms.iter().map(|arm| arm.propagation.remove).fold(0.0, f64::max);
-    let count = |side| (0..dataset.songs()).filter(|&s| dataset.split(s) == side && dataset.samples(s) > 0).count();
+    let count = |side| dataset.heard(side).count();
     let facts = [
         ("dataset", format!("fingerprint {}", dataset.fingerprint())),
         ("network", spec.network.clone()),

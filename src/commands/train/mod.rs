@@ -139,6 +139,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let (stage, parameters) = (session.trainer.stage(), session.trainer.table.count());
     let songs = Songs::of(&dataset, stage);
     introduce(&session.config, stage, &songs, parameters);
+    warn(&session.config, stage, &songs);
     if !args.resume {
         hint(&session.config, &songs, parameters)?;
     }
@@ -174,7 +175,7 @@ fn dry_run(config: Config, dataset: &Dataset, device: &Device, args: &Args) -> R
     Run::vacant(&args.out)?;
     let (songs, choice) = (Songs::of(dataset, &stage), &config.settings.choice);
     let parameters = Parameters::new(&config.network)?.count();
-    introduce(&config, &stage, &songs, parameters);
+    warn(&config, &stage, &songs);
     hint(&config, &songs, parameters)?;
     let memory = Footprint::of(&plan, choice, rayon::current_num_threads());
     let flops = plan.flops(plan::Run::Train);
@@ -226,7 +227,7 @@ impl std::fmt::Display for Songs {
     }
 }
 
-/// Says what is trained on, and what a user should know before waiting.
+/// Says what is trained on.
 fn introduce(config: &Config, stage: &Stage<'_>, songs: &Songs, parameters: usize) {
     print::note(format_args!(
         "{} training songs ({} shorter than a clip, padded with silence), {} validation songs, {} tags; {} steps an epoch, {} parameters",
@@ -237,6 +238,10 @@ fn introduce(config: &Config, stage: &Stage<'_>, songs: &Songs, parameters: usiz
         stage.steps(),
         parameters
     ));
+}
+
+/// What a user should know before waiting.
+fn warn(config: &Config, stage: &Stage<'_>, songs: &Songs) {
     if config.train.propagation.mode != Mode::None && stage.labels().walks().contexts().lists().is_empty() {
         print::note("no playlist has two songs of the dataset: no tag can be borrowed; `tagwalk info` shows what it has");
     }

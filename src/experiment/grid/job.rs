@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::dataset::Dataset;
 use crate::device::Device;
 use crate::experiment::arms::{Arm, Learner};
+use crate::format::hex;
 use crate::kernels::Choice;
 use crate::network::{Network, family};
 use crate::plan::Settings;
@@ -90,7 +91,7 @@ impl Job {
 
     /// 16 hex digits of the SHA-256 of [`Job::canonical`].
     pub fn hash(&self) -> String {
-        Sha256::digest(self.canonical().to_string()).iter().take(8).map(|b| format!("{b:02x}")).collect()
+        hex(&Sha256::digest(self.canonical().to_string())[..8])
     }
 
     /// The search range, where the arm has one.

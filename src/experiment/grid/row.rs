@@ -4,6 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::format::hex;
+
 /// A run. Figures of the validation songs are what choices are made by; those of the test songs are taken
 /// once, by the weights that training ended with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,7 +111,7 @@ impl Finished {
         let mut sha = Sha256::new();
         sha.update(write(&[row]));
         sha.update(write(&self.tags));
-        sha.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+        hex(&sha.finalize()[..8])
     }
 }
 

@@ -141,9 +141,5 @@ fn resume<'a>(
 }
 
 fn describe(shop: &Shop) -> String {
-    let family = match &shop.choice.family {
-        crate::kernels::Family::Native(isa) => format!("{isa:?}").to_lowercase(),
-        other => format!("{other:?}").to_lowercase(),
-    };
-    format!("{}, {family}", shop.device.name())
+    format!("{}, {}", shop.device.name(), shop.choice.family)
 }

@@ -15,6 +15,7 @@ use crate::evaluate::paired::{self, Gain, Pair, Unit};
 use crate::evaluate::seeds::{OverSeeds, corrected};
 use crate::evaluate::{Figures, Measured, Table, songs};
 use crate::experiment::grid::Store;
+use crate::format::hex;
 
 /// A gain over the baseline.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -172,7 +173,7 @@ impl<'a> Comparing<'a> {
             }
             let gains = match &pairs {
                 Some(pairs) => {
-                    let boot = paired::Options { replicates: self.options.replicates, level: self.options.level, seed: 0 };
+                    let boot = paired::Options { replicates: self.options.replicates, seed: 0 };
                     paired::gains(pairs, unit, &boot)?.map(|gain| gain.map(Ends::from))
                 }
                 None => each(|m| self.kept.get(&id(name, m)).map(IntervalRow::ends)),
@@ -190,7 +191,7 @@ impl<'a> Comparing<'a> {
         let Options { min_positives, level, replicates, .. } = self.options;
         // Intervals that an earlier version kept were percentiles.
         let text = format!("{both:?} {min_positives} {level} {replicates} normal");
-        Sha256::digest(text).iter().take(8).map(|b| format!("{b:02x}")).collect()
+        hex(&Sha256::digest(text)[..8])
     }
 
     /// The intervals of all lines that were compared.
