@@ -16,7 +16,7 @@ use tagwalk::kernels::products::Isa;
 use tagwalk::kernels::reference::step::{Arithmetic, Batch, Rules, pass_with, tensors};
 use tagwalk::kernels::reference::{ConvolutionGradient, Labels, Shape, convolution, convolution_backward, patches};
 use tagwalk::kernels::sgd::{BLOCK, FINITE};
-use tagwalk::kernels::{Choice, Family, Precision, Product, f16, winograd};
+use tagwalk::kernels::{Choice, Family, Precision, Product, Way, f16, winograd};
 use tagwalk::measure::check::rounded::{Tiles, to};
 use tagwalk::measure::check::{BOUND, PAIRED, PAIRED_F16, STORED, STORED_F16, STORED_PAIRED_F16};
 use tagwalk::network::{Lengths, Network, Parameters};
@@ -143,15 +143,18 @@ impl Stored<'_> {
         Conv::new(layer, Lengths { input, conv, output: layer.pooled_length(conv) }, self.clips)
     }
 
-    /// The layer, if it is computed by products of bf16 pairs.
+    /// The layer, if it is computed by F(3,3) of bf16 pairs.
     fn paired(&self, i: usize, input: usize) -> Option<Conv> {
-        Some(self.conv(i, input)).filter(|conv| winograd::paired(self.choice) && winograd::applies(conv, self.choice))
+        let conv = self.conv(i, input);
+        (winograd::paired(self.choice) && Way::of(&conv, self.choice) == Some(Way::Winograd)).then_some(conv)
     }
 
-    /// Operands as cooperative matrices multiply them, where they do; dz of them has the loss scale.
+    /// Operands as matrices multiply them, where they do; dz of a GPU's has the loss scale.
     fn operands<'v>(&self, i: usize, input: usize, values: &'v [f64], scale: f64) -> Cow<'v, [f64]> {
-        match self.choice.family_for(Product::Forward, &self.conv(i, input)) {
+        let conv = self.conv(i, input);
+        match self.choice.family_for(Product::Forward, &conv) {
             Family::Cooperative(_) => values.iter().map(|v| to(DType::F16, v * scale) / scale).collect(),
+            _ if Way::of(&conv, self.choice) == Some(Way::Matrices) => values.iter().map(|&v| to(DType::Bf16, v)).collect(),
             _ => values.into(),
         }
     }

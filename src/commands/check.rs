@@ -93,7 +93,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     for choice in choices {
         let family = &match (choice.tiles.get(winograd::SIZE), winograd::paired(&choice)) {
             (Some(3), _) if !choice.is_native() => format!("{} shaders", choice.family),
-            (Some(3), true) => format!("{choice} F(3,3), pairs"),
+            (Some(3), true) if !choice.isa().has_matrices() => format!("{choice} F(3,3), pairs"),
             (Some(3), false) => format!("{choice} F(3,3)"),
             _ => choice.to_string(),
         };

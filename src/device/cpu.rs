@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use memmap2::MmapMut;
-
+use super::huge::Huge;
 use super::{Asked, Program, Ticket, check};
 use crate::error::{Error, Result};
 use crate::kernels::Access;
@@ -20,8 +19,8 @@ const KEPT: u64 = 2;
 pub struct CpuProgram {
     plan: Plan,
     block: Block,
-    memory: MmapMut,
-    workspace: MmapMut,
+    memory: Huge,
+    workspace: Huge,
     workspace_each: usize,
     /// Places of the operands of each call.
     places: Vec<Vec<Place>>,
@@ -40,9 +39,9 @@ pub fn load(plan: Plan, threads: usize) -> Result<CpuProgram> {
         .build()
         .map_err(|e| Error::device(format!("cannot start the threads: {e}")))?;
     let block = block(&plan);
-    let mut memory = zeroed(block.bytes)?;
+    let mut memory = Huge::zeroed(block.bytes)?;
     let workspace_each = plan.steps.iter().map(|s| s.kernel.workspace()).max().unwrap_or(0).next_multiple_of(1024);
-    let workspace = zeroed(workspace_each * pool.current_num_threads() * size_of::<f32>())?;
+    let workspace = Huge::zeroed(workspace_each * pool.current_num_threads() * size_of::<f32>())?;
     let base = memory.as_mut_ptr();
     let places = plan
         .steps
@@ -92,16 +91,6 @@ pub fn load(plan: Plan, threads: usize) -> Result<CpuProgram> {
     })
 }
 
-/// Zeroed memory, huge pages asked for: without them a step takes half a million page faults, and
-/// every pass over z misses the TLB.
-fn zeroed(bytes: usize) -> Result<MmapMut> {
-    let memory = MmapMut::map_anon(bytes.max(1).next_multiple_of(2 << 20))
-        .map_err(|e| Error::device(format!("cannot get {} MiB of memory: {e}", bytes >> 20)).help("Take a smaller --batch."))?;
-    #[cfg(target_os = "linux")]
-    let _ = memory.advise(memmap2::Advice::HugePage); // Only a wish: kernels without them serve small pages.
-    Ok(memory)
-}
-
 impl CpuProgram {
     fn bytes(&mut self, tensor: TensorId) -> &mut [u8] {
         let at = self.block.offsets[tensor.0];
@@ -141,7 +130,7 @@ impl Program for CpuProgram {
                 // SAFETY: the plan's block keeps written operands apart from all others of a call
                 // (they are alive at the same time), `self` is borrowed until the calls end, and
                 // the workspace has a piece a thread of the pool.
-                let args = unsafe { Arguments::new(places, bytemuck::cast_slice_mut(workspace), each) };
+                let args = unsafe { Arguments::new(places, bytemuck::cast_slice_mut(&mut workspace[..]), each) };
                 step.kernel.run(&args);
                 seconds.push(start.elapsed().as_secs_f64());
             }

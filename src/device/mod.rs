@@ -3,6 +3,7 @@
 
 pub mod cpu;
 pub mod gpu;
+mod huge;
 pub mod select;
 
 use crate::error::{Error, Result};

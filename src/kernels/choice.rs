@@ -18,7 +18,7 @@ use crate::tensor::DType;
 pub enum Precision {
     #[default]
     F32,
-    /// z, p and dy in 16 bits: bf16 on a CPU, and F(3,3)'s products of bf16 pairs where those are faster
+    /// z, p and dy in 16 bits: bf16 on a CPU, and wide layers' products of bf16 pairs where those are faster
     /// ([`winograd::PAIRS`]); f16 on a GPU, and a loss scale.
     Mixed,
 }

@@ -45,6 +45,7 @@ pub mod reference;
 pub mod sgd;
 pub mod shaders;
 pub mod tiles;
+pub mod way;
 pub mod winograd;
 
 use std::fmt::Debug;
@@ -54,6 +55,7 @@ use crate::tensor::DType;
 pub use choice::{Choice, Precision};
 pub use family::Family;
 pub use product::Product;
+pub use way::Way;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {

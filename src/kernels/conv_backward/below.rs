@@ -1,5 +1,5 @@
 //! The end of the input's gradient: the mask of the layer below, and that layer's sums. A row at a time
-//! behind direct products, a register tile at a time behind F(3,3).
+//! behind direct products, some tiles at a time where a layer is cut into tiles.
 
 use std::ops::Range;
 
@@ -8,8 +8,24 @@ use crate::kernels::conv::{Conv, norm};
 use crate::kernels::cpu::{Shared, whole_lines};
 use crate::kernels::products::{MOST_ROWS, Simd};
 use crate::kernels::reader::Reader;
-use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, TileInputs, input_gradient};
+use crate::kernels::winograd::{Block, Cut, OUTPUTS, PRODUCTS, TileInputs};
 use crate::network::MOST_FIRST_TAPS;
+
+/// Where da of a block's tiles comes from, a vector of channels after the other, each for tiles in their order.
+pub trait Gradients<S: Simd> {
+    /// # Safety
+    /// The processor has `S`'s instructions, here and below; a panel's channels from `channel` on are there.
+    unsafe fn begin(&mut self, channel: usize);
+    /// da of the five inputs of the next tile, of the block's row `row`; the last two are whole in a clip's `last` tile
+    /// only.
+    ///
+    /// # Safety
+    /// As `begin`; rows follow each other.
+    unsafe fn next(&mut self, row: usize, last: bool) -> [S::V; PRODUCTS];
+    /// # Safety
+    /// As `begin`.
+    unsafe fn end(&mut self);
+}
 
 pub struct Below<'a, 'b, E> {
     pub conv: &'a Conv,
@@ -68,9 +84,8 @@ impl<E: Element> Below<'_, '_, E> {
         }
     }
 
-    /// From dV `[product, S::ROWS, width]` of a register tile, rows `some` of a block's dM (the first `before` of them are
-    /// of the tile before the block), a panel of channels from `panel` on: da = B dV, overlaps added, and its end.
-    /// `carry` `[2, width]` goes from tile to tile: what a tile gives to the first two inputs of the next.
+    /// Finishes da of rows `some` of a block (the first `before` of all are of the tile before the block), at most
+    /// [`MOST_ROWS`], a panel of channels from `panel` on.
     ///
     /// # Safety
     /// The processor has `S`'s instructions; every tile of a block is finished once, in order.
@@ -83,17 +98,16 @@ impl<E: Element> Below<'_, '_, E> {
         some: Range<usize>,
         before: usize,
         panel: usize,
-        dv: &[f32],
-        carry: &mut [f32],
+        made: &mut impl Gradients<S>,
         sums: &mut [f32],
     ) {
         match self.reader {
             // SAFETY: the caller's promise.
             Reader::FirstLayer { layer, .. } if layer.kernel == 3 => unsafe {
-                self.finish_taps::<S, 3>(cut, block, some, before, panel, dv, carry, sums);
+                self.finish_taps::<S, 3>(cut, block, some, before, panel, made, sums);
             },
             // SAFETY: the caller's promise.
-            _ => unsafe { self.finish_taps::<S, 0>(cut, block, some, before, panel, dv, carry, sums) },
+            _ => unsafe { self.finish_taps::<S, 0>(cut, block, some, before, panel, made, sums) },
         }
     }
 
@@ -111,13 +125,12 @@ impl<E: Element> Below<'_, '_, E> {
         some: Range<usize>,
         before: usize,
         panel: usize,
-        dv: &[f32],
-        carry: &mut [f32],
+        made: &mut impl Gradients<S>,
         sums: &mut [f32],
     ) {
         let (conv, c, width) = (self.conv, self.conv.cin, S::LANES * S::VECTORS);
         let aligned = self.dy.is_some_and(|dy| whole_lines(dy.pointer(), c));
-        assert!(dv.len() >= PRODUCTS * S::ROWS * width && some.len() <= S::ROWS && carry.len() >= 2 * width);
+        assert!(some.len() <= MOST_ROWS);
         assert!(self.dy.is_none_or(|dy| dy.len() == conv.clips * conv.input * c));
         // Once for all vectors of channels: layer 1's samples are found one at a time.
         let mut places = [(TileInputs::nowhere(self.reader, conv), false); MOST_ROWS];
@@ -133,8 +146,7 @@ impl<E: Element> Below<'_, '_, E> {
             // SAFETY: the caller's promise.
             unsafe {
                 let zero = S::splat(0.0);
-                let next = carry.as_mut_ptr().add(from - panel);
-                let mut held = [S::load(next), S::load(next.add(width))];
+                made.begin(from - panel);
                 // Of a stored layer: Σ dy', Σ dy'·(p' − mean'). Of layer 1: Σ patch_k·dy' for each tap, Σ dy'.
                 let mut own = [zero; SUMS];
                 let taps = match self.reader {
@@ -147,13 +159,7 @@ impl<E: Element> Below<'_, '_, E> {
                     _ => (std::ptr::null(), zero),
                 };
                 for (row, &(ref inputs, last)) in some.clone().zip(&places) {
-                    let mut v = [zero; PRODUCTS];
-                    for (i, v) in v.iter_mut().enumerate() {
-                        *v = S::load(dv.as_ptr().add((i * S::ROWS + row - some.start) * width + from - panel));
-                    }
-                    let mut da = input_gradient::<S>(v);
-                    (da[0], da[1]) = (S::add(da[0], held[0]), S::add(da[1], held[1]));
-                    held = [da[3], da[4]];
+                    let da = made.next(row, last);
                     if row < before {
                         continue;
                     }
@@ -177,12 +183,8 @@ impl<E: Element> Below<'_, '_, E> {
                             own[taps] = S::add(own[taps], masked);
                         }
                     }
-                    if last {
-                        held = [zero; 2];
-                    }
                 }
-                S::store(next, held[0]);
-                S::store(next.add(width), held[1]);
+                made.end();
                 if let Reader::Below { norm, .. } = self.reader {
                     own[1] = S::mul(own[1], S::load_some(norm.as_ptr().add(norm::R * c + from), n));
                 }

@@ -7,6 +7,7 @@ use crate::kernels::bf16::Element;
 use crate::kernels::blocks::{Block, Cut};
 use crate::kernels::conv::Conv;
 use crate::kernels::products::Simd;
+use crate::kernels::winograd::{self, OUTPUTS};
 
 /// Input positions whose gradient a block makes: every one belongs to exactly one block.
 pub struct Owned {
@@ -195,6 +196,55 @@ impl<'a, E: Element> Dz<'a, E> {
                     open[i] = if taken { 0.0 } else { open[i] };
                 }
                 rest.fill(0.0);
+            }
+        }
+    }
+}
+
+/// dz of one tile of three positions, a vector of channels at a time.
+pub struct Tile<'a> {
+    clip: usize,
+    tile: usize,
+    /// Three rows of dz, where the tile is no whole window.
+    rows: Option<&'a [f32]>,
+}
+
+impl<'a> Tile<'a> {
+    /// `dz` has room for three rows of dz and one more.
+    #[inline(always)]
+    pub fn new<E: Element>(
+        maker: &Dz<E>,
+        conv: &Conv,
+        cut: &winograd::Cut,
+        (clip, tile): (usize, usize),
+        stride: usize,
+        dz: &'a mut [f32],
+    ) -> Tile<'a> {
+        let real = cut.real(conv, tile);
+        if real.len() == OUTPUTS && !conv.unpooled() && tile < conv.windows.count {
+            return Tile { clip, tile, rows: None };
+        }
+        let (dz, open) = dz.split_at_mut(OUTPUTS * stride);
+        let first = cut.position(tile).strict_add_unsigned(real.start) as usize;
+        dz.fill(0.0);
+        maker.rows(conv, clip, first..first + real.len(), stride, &mut dz[real.start * stride..], open);
+        Tile { clip, tile, rows: Some(dz) }
+    }
+
+    /// dz at its positions, of the channels from `from` on; 0 where there is no position.
+    ///
+    /// # Safety
+    /// The processor has `S`'s instructions; a vector from `from` on is in a row of `stride`.
+    #[inline(always)]
+    pub unsafe fn dz<S: Simd, E: Element>(&self, maker: &Dz<E>, conv: &Conv, stride: usize, from: usize) -> [S::V; OUTPUTS] {
+        // SAFETY: the caller's promise; a row is filled up to whole panels.
+        unsafe {
+            match self.rows {
+                None => maker.window::<S>(conv, self.clip, self.tile, from),
+                Some(rows) => {
+                    let row = rows.as_ptr().add(from);
+                    [S::load(row), S::load(row.add(stride)), S::load(row.add(2 * stride))]
+                }
             }
         }
     }

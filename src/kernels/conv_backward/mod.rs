@@ -14,12 +14,12 @@ mod below;
 mod cpu;
 mod dz;
 mod gpu;
+mod matrices;
 mod winograd;
 
 use super::conv::{Conv, Source};
 use super::pack_weights::Packing;
-use super::winograd::applies;
-use super::{Choice, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, Kernel, Operand, Product, Way, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `z [clip, length, cout]`;
 /// `p [clip, window, cout]` if pooled; `dy` of p's shape; `coefficients [4, cout]` (s, c0, c1, mean);
@@ -43,16 +43,17 @@ impl ConvBackward {
         Packing::new(&self.conv, Product::InputGradient, &self.choice)
     }
 
-    fn by_winograd(&self) -> bool {
-        applies(&self.conv, &self.choice)
+    fn way(&self) -> Option<Way> {
+        Way::of(&self.conv, &self.choice)
     }
 
     /// Rows of `below_partials`.
     pub fn tiles(&self) -> usize {
-        match self.by_winograd() {
-            true => winograd::tiles(self),
-            false if self.choice.is_native() => cpu::tiles(self),
-            false => gpu::tiles(self),
+        match self.way() {
+            Some(Way::Direct) => cpu::tiles(self),
+            Some(Way::Winograd) => winograd::tiles(self),
+            Some(Way::Matrices) => matrices::tiles(self),
+            None => gpu::tiles(self),
         }
     }
 
@@ -67,10 +68,11 @@ impl ConvBackward {
 
     /// Parts of dw before they are joined.
     pub fn weight_parts(&self) -> usize {
-        match self.by_winograd() {
-            true => winograd::weight_parts(self),
-            false if self.choice.is_native() => cpu::weight_parts(self),
-            false => gpu::weight_parts(self),
+        match self.way() {
+            Some(Way::Direct) => cpu::weight_parts(self),
+            Some(Way::Winograd) => winograd::weight_parts(self),
+            Some(Way::Matrices) => matrices::weight_parts(self),
+            None => gpu::weight_parts(self),
         }
     }
 
@@ -159,11 +161,19 @@ impl Kernel for ConvBackward {
     }
 
     fn workspace(&self) -> usize {
-        if self.by_winograd() { winograd::workspace(self) } else { cpu::workspace(self) }
+        match self.way() {
+            Some(Way::Winograd) => winograd::workspace(self),
+            Some(Way::Matrices) => matrices::workspace(self),
+            Some(Way::Direct) | None => cpu::workspace(self),
+        }
     }
 
     fn run(&self, args: &Arguments) {
-        if self.by_winograd() { winograd::run(self, args) } else { cpu::run(self, args) }
+        match self.way() {
+            Some(Way::Winograd) => winograd::run(self, args),
+            Some(Way::Matrices) => matrices::run(self, args),
+            Some(Way::Direct) | None => cpu::run(self, args),
+        }
     }
 
     fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {

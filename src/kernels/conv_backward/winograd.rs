@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
-use super::below::Below;
-use super::dz::Dz;
+use super::below::{Below, Gradients};
+use super::dz::{Dz, Tile};
 use super::{Arguments, ConvBackward};
 use crate::kernels::Precision;
 use crate::kernels::bf16::{Bf16, Element};
@@ -15,7 +15,7 @@ use crate::kernels::conv::Conv;
 use crate::kernels::products::{Product, Simd, Work, heights, pair_product, product};
 use crate::kernels::reader::Reader;
 use crate::kernels::winograd::{
-    Block, Cut, OUTPUTS, PRODUCTS, output_gradient, paired, row_values, transform_input_pairs, transform_inputs,
+    Block, Cut, OUTPUTS, PRODUCTS, input_gradient, output_gradient, paired, row_values, transform_input_pairs, transform_inputs,
     transform_weight_gradient,
 };
 
@@ -137,7 +137,7 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Job { kernel, args, cut, job, .. } = self;
-        let (conv, isa) = (&kernel.conv, kernel.choice.isa());
+        let conv = &kernel.conv;
         let at = kernel.places();
         let reader = Reader::<E>::new(&kernel.source, conv, args);
         let sizes = sizes(kernel);
@@ -193,7 +193,7 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
                         c_row: stride,
                         accumulate: !first_block,
                     };
-                    if PAIRED { pair_product::<S>(isa, &mut one) } else { product::<S>(&mut one) }
+                    if PAIRED { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
                 }
             }
 
@@ -219,11 +219,15 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
                                 c_row: width,
                                 accumulate: false,
                             };
-                            if PAIRED { pair_product::<S>(isa, &mut one) } else { product::<S>(&mut one) }
+                            if PAIRED { pair_product::<S>(&mut one) } else { product::<S>(&mut one) }
                         }
                     }
+                    assert!(dv.len() >= PRODUCTS * S::ROWS * width && carry.len() >= 2 * width);
                     // SAFETY: every input is given away by one tile.
-                    unsafe { below.finish_tiles::<S>(&cut, &block, some, before, n * width, dv, carry, block_sums) };
+                    unsafe {
+                        let mut da = Overlapping::<S> { dv, first: some.start, carry, channel: 0, held: [S::splat(0.0); 2] };
+                        below.finish_tiles::<S>(&cut, &block, some, before, n * width, &mut da, block_sums);
+                    }
                 }
             }
             sums.iter_mut().zip(block_sums.iter()).for_each(|(sum, v)| *sum += *v);
@@ -236,51 +240,52 @@ impl<E: Element, const PAIRED: bool> Work for Job<'_, '_, E, PAIRED> {
     }
 }
 
-/// dM of one tile of a clip, a vector of channels at a time.
-struct Tile<'a> {
-    clip: usize,
-    tile: usize,
-    /// Three rows of dz, where the tile is no whole window.
-    rows: Option<&'a [f32]>,
+/// da = B dV of a register tile, overlaps added.
+struct Overlapping<'a, S: Simd> {
+    /// `[product, S::ROWS, width]`; its rows begin with the block's `first`.
+    dv: &'a [f32],
+    first: usize,
+    /// `[2, width]`: what a tile gives to the first two inputs of the next, from one register tile to the next.
+    carry: &'a mut [f32],
+    channel: usize,
+    held: [S::V; 2],
 }
 
-impl<'a> Tile<'a> {
-    /// `dz` has room for three rows of dz and one more.
+impl<S: Simd> Gradients<S> for Overlapping<'_, S> {
     #[inline(always)]
-    fn new<E: Element>(
-        maker: &Dz<E>,
-        conv: &Conv,
-        cut: &Cut,
-        (clip, tile): (usize, usize),
-        stride: usize,
-        dz: &'a mut [f32],
-    ) -> Tile<'a> {
-        let real = cut.real(conv, tile);
-        if real.len() == OUTPUTS && !conv.unpooled() && tile < conv.windows.count {
-            return Tile { clip, tile, rows: None };
+    unsafe fn begin(&mut self, channel: usize) {
+        self.channel = channel;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let carry = self.carry.as_ptr().add(channel);
+            self.held = [S::load(carry), S::load(carry.add(S::LANES * S::VECTORS))];
         }
-        let (dz, open) = dz.split_at_mut(OUTPUTS * stride);
-        let first = cut.position(tile).strict_add_unsigned(real.start) as usize;
-        dz.fill(0.0);
-        maker.rows(conv, clip, first..first + real.len(), stride, &mut dz[real.start * stride..], open);
-        Tile { clip, tile, rows: Some(dz) }
     }
 
-    /// dM = A dz of the channels from `from` on.
-    ///
-    /// # Safety
-    /// The processor has `S`'s instructions; a vector from `from` on is in a row of `stride`.
     #[inline(always)]
-    unsafe fn dm<S: Simd, E: Element>(&self, maker: &Dz<E>, conv: &Conv, stride: usize, from: usize) -> [S::V; PRODUCTS] {
-        // SAFETY: the caller's promise; a row is filled up to whole panels.
+    unsafe fn next(&mut self, row: usize, last: bool) -> [S::V; PRODUCTS] {
+        let width = S::LANES * S::VECTORS;
+        // SAFETY: the caller's promise.
         unsafe {
-            output_gradient::<S>(match self.rows {
-                None => maker.window::<S>(conv, self.clip, self.tile, from),
-                Some(rows) => {
-                    let row = rows.as_ptr().add(from);
-                    [S::load(row), S::load(row.add(stride)), S::load(row.add(2 * stride))]
-                }
-            })
+            let zero = S::splat(0.0);
+            let mut v = [zero; PRODUCTS];
+            for (i, v) in v.iter_mut().enumerate() {
+                *v = S::load(self.dv.as_ptr().add((i * S::ROWS + row - self.first) * width + self.channel));
+            }
+            let mut da = input_gradient::<S>(v);
+            (da[0], da[1]) = (S::add(da[0], self.held[0]), S::add(da[1], self.held[1]));
+            self.held = if last { [zero; 2] } else { [da[3], da[4]] };
+            da
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn end(&mut self) {
+        // SAFETY: as `begin`.
+        unsafe {
+            let carry = self.carry.as_mut_ptr().add(self.channel);
+            S::store(carry, self.held[0]);
+            S::store(carry.add(S::LANES * S::VECTORS), self.held[1]);
         }
     }
 }
@@ -309,7 +314,7 @@ unsafe fn make_dm<S: Simd, E: Element>(
         for from in (0..stride).step_by(S::LANES) {
             // SAFETY: the caller's promise; a row is filled up to whole panels.
             unsafe {
-                for (i, v) in tile.dm::<S, E>(maker, conv, stride, from).into_iter().enumerate() {
+                for (i, v) in output_gradient::<S>(tile.dz::<S, E>(maker, conv, stride, from)).into_iter().enumerate() {
                     S::store(dm.as_mut_ptr().add((i * made + row) * stride + from), v);
                 }
             }
@@ -347,7 +352,7 @@ unsafe fn make_dm_pairs<S: Simd, E: Element>(
         for from in (0..stride).step_by(S::LANES) {
             // SAFETY: the caller's promise; a row is filled up to whole panels.
             unsafe {
-                for (i, v) in tile.dm::<S, E>(maker, conv, stride, from).into_iter().enumerate() {
+                for (i, v) in output_gradient::<S>(tile.dz::<S, E>(maker, conv, stride, from)).into_iter().enumerate() {
                     S::narrow(dm.add(i * made * stride + from), v);
                 }
             }
@@ -360,9 +365,9 @@ unsafe fn make_dm_pairs<S: Simd, E: Element>(
         for from in (0..stride).step_by(S::LANES) {
             // SAFETY: as above.
             unsafe {
-                let lows = low.dm::<S, E>(maker, conv, stride, from);
+                let lows = output_gradient::<S>(low.dz::<S, E>(maker, conv, stride, from));
                 let highs = match &high {
-                    Some(high) => high.dm::<S, E>(maker, conv, stride, from),
+                    Some(high) => output_gradient::<S>(high.dz::<S, E>(maker, conv, stride, from)),
                     None => [S::splat(0.0); PRODUCTS],
                 };
                 for (i, (low, high)) in lows.into_iter().zip(highs).enumerate() {

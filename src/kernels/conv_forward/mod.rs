@@ -4,13 +4,14 @@
 
 mod cpu;
 mod gpu;
+mod matrices;
+mod outputs;
 mod statistics;
 mod winograd;
 
 use super::conv::{Conv, Source};
 use super::pack_weights::Packing;
-use super::winograd::applies;
-use super::{Choice, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, Kernel, Operand, Product, Way, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// Operands, in order: the source's ([`Source::operands`]); `weights` (as the family packs them:
 /// [`Packing::shape`]); `gamma [cout]` if pooled; `z [clip, length, cout]` if `keep_z` or
@@ -31,16 +32,17 @@ impl ConvForward {
         Packing::new(&self.conv, Product::Forward, &self.choice)
     }
 
-    fn by_winograd(&self) -> bool {
-        applies(&self.conv, &self.choice)
+    fn way(&self) -> Option<Way> {
+        Way::of(&self.conv, &self.choice)
     }
 
     /// Rows of `partials`: decided by shape and choice, never by the number of threads.
     pub fn tiles(&self) -> usize {
-        match self.by_winograd() {
-            true => winograd::tiles(self),
-            false if self.choice.is_native() => cpu::tiles(self),
-            false => gpu::tiles(self),
+        match self.way() {
+            Some(Way::Direct) => cpu::tiles(self),
+            Some(Way::Winograd) => winograd::tiles(self),
+            Some(Way::Matrices) => matrices::tiles(self),
+            None => gpu::tiles(self),
         }
     }
 
@@ -119,11 +121,19 @@ impl Kernel for ConvForward {
     }
 
     fn workspace(&self) -> usize {
-        if self.by_winograd() { winograd::workspace(self) } else { cpu::workspace(self) }
+        match self.way() {
+            Some(Way::Winograd) => winograd::workspace(self),
+            Some(Way::Matrices) => matrices::workspace(self),
+            Some(Way::Direct) | None => cpu::workspace(self),
+        }
     }
 
     fn run(&self, args: &Arguments) {
-        if self.by_winograd() { winograd::run(self, args) } else { cpu::run(self, args) }
+        match self.way() {
+            Some(Way::Winograd) => winograd::run(self, args),
+            Some(Way::Matrices) => matrices::run(self, args),
+            Some(Way::Direct) | None => cpu::run(self, args),
+        }
     }
 
     fn dispatches(&self, limits: &Limits) -> Vec<Dispatch> {

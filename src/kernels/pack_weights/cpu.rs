@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use super::super::winograd::{PRODUCTS, transform_weight};
 use crate::kernels::bf16::Bf16;
 
-use super::{Arguments, Layout, PackWeights};
+use super::{Arguments, Layout, PackWeights, filled};
+use crate::kernels::products::COLUMNS;
 
 pub fn run(kernel: &PackWeights, args: &Arguments) {
     let p = &kernel.packing;
@@ -62,6 +63,19 @@ pub fn run(kernel: &PackWeights, args: &Arguments) {
                     };
                     let to = 2 * (k / 2 * width + j) + k % 2;
                     u.iter().enumerate().for_each(|(product, u)| panel[product * 2 * plane + to] = Bf16::from(*u));
+                }
+            }
+        }),
+        Layout::Pairs => (0..given.div_ceil(COLUMNS)).into_par_iter().for_each(|n| {
+            let (depth, packed) = (filled(reduced), args.share::<Bf16>(1));
+            let each = p.taps * depth * COLUMNS;
+            // SAFETY: panels are disjoint.
+            let panel = unsafe { packed.range(n * each..(n + 1) * each) };
+            for (k, pairs) in panel.chunks_exact_mut(2 * COLUMNS).enumerate() {
+                let (tap, first) = (k / (depth / 2), 2 * (k % (depth / 2)));
+                for (j, v) in pairs.iter_mut().enumerate() {
+                    let (k, j) = (first + j % 2, n * COLUMNS + j / 2);
+                    *v = if k < reduced && j < given { weights[at(tap * reduced + k, j)].into() } else { Bf16::ZERO };
                 }
             }
         }),

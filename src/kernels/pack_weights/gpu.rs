@@ -13,7 +13,7 @@ pub fn dispatches(kernel: &PackWeights, limits: &Limits) -> Vec<Dispatch> {
         Layout::Turned => (true, false, packing.cin),
         // In one panel.
         Layout::Winograd { .. } => return vec![winograd(packing, &operands, limits)],
-        Layout::WinogradPairs { .. } => unreachable!("no GPU family packs so"),
+        Layout::WinogradPairs { .. } | Layout::Pairs => unreachable!("no GPU family packs so"),
         Layout::Panels { width } => (packing.is_turned(), packing.is_turned(), width),
     };
     let groups = line(length, limits);

@@ -5,8 +5,9 @@ mod cpu;
 mod gpu;
 
 use super::conv::Conv;
+use super::products::{COLUMNS, SIDE};
 use super::winograd::{self, PRODUCTS};
-use super::{Choice, DType, Family, Kernel, Operand, Product, cpu::Arguments, gpu::Dispatch, gpu::Limits};
+use super::{Choice, DType, Family, Kernel, Operand, Product, Way, cpu::Arguments, gpu::Dispatch, gpu::Limits};
 
 /// How weights `[tap, cin, cout]` lie for a product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub enum Layout {
     /// `[panel, product, reduced / 2, width, 2]`: the same as pairs of bf16 along the reduced index, a zero behind an
     /// odd number.
     WinogradPairs { width: usize },
+    /// `[panel, tap, filled / 2, COLUMNS, 2]`: panels as above for a matrix unit, as pairs of bf16 along the reduced channels,
+    /// each tap's filled up with zeros to whole tiles of pairs ([`filled`]).
+    Pairs,
     /// `[tap, cout, cin]`, so that neighbouring invocations read neighbouring input channels.
     Turned,
 }
@@ -41,11 +45,12 @@ impl Packing {
     pub fn new(conv: &Conv, product: Product, choice: &Choice) -> Packing {
         assert!(product != Product::WeightGradient, "the weights' gradient reads no weights");
         let layout = match (&choice.family, product) {
-            (Family::Native(isa), _) if winograd::applies(conv, choice) => match winograd::paired(choice) {
-                false => Layout::Winograd { width: isa.width() },
-                true => Layout::WinogradPairs { width: isa.width() },
+            (Family::Native(isa), _) => match Way::of(conv, choice).expect("a CPU's") {
+                Way::Direct => Layout::Panels { width: isa.width() },
+                Way::Winograd if winograd::paired(choice) => Layout::WinogradPairs { width: isa.width() },
+                Way::Winograd => Layout::Winograd { width: isa.width() },
+                Way::Matrices => Layout::Pairs,
             },
-            (Family::Native(isa), _) => Layout::Panels { width: isa.width() },
             (_, Product::InputGradient) => match choice.family_for(product, conv) {
                 Family::Tiled | Family::Cooperative(_) => Layout::Turned,
                 Family::Registers => Layout::Panels { width: conv.cin },
@@ -78,19 +83,25 @@ impl Packing {
             Layout::Panels { width } => vec![given.div_ceil(width), self.taps * reduced, width],
             Layout::Winograd { width } => vec![given.div_ceil(width), PRODUCTS, reduced, width],
             Layout::WinogradPairs { width } => vec![given.div_ceil(width), PRODUCTS, reduced.div_ceil(2), width, 2],
+            Layout::Pairs => vec![given.div_ceil(COLUMNS), self.taps, filled(reduced) / 2, COLUMNS, 2],
             Layout::Turned => vec![self.taps, self.cout, self.cin],
         }
     }
 
     /// Element type of the packed weights.
     pub fn dtype(&self) -> DType {
-        if let Layout::WinogradPairs { .. } = self.layout { DType::Bf16 } else { DType::F32 }
+        if let Layout::WinogradPairs { .. } | Layout::Pairs = self.layout { DType::Bf16 } else { DType::F32 }
     }
 
     /// Whether a `pack_weights` call is needed.
     pub fn is_needed(&self) -> bool {
         self.layout != Layout::AsIs
     }
+}
+
+/// Channels filled up to what a tile of a matrix unit takes of the sum at a time: 16 pairs.
+pub fn filled(channels: usize) -> usize {
+    channels.next_multiple_of(2 * SIDE)
 }
 
 /// Operands: `weights [tap, cin, cout]`, `packed` ([`Packing::shape`]).

@@ -135,6 +135,39 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         }
     }
     #[inline(always)]
+    unsafe fn turn(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+        unsafe {
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm512_loadu_ps(from.add(i * from_row));
+            }
+            // Single lanes, pairs of lanes, then quarters of a register change places between two rows: log2 of 16 steps.
+            let mut ones = rows;
+            for i in 0..8 {
+                ones[2 * i] = _mm512_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+                ones[2 * i + 1] = _mm512_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+            }
+            // Row 4i + j holds, of four rows, column j of each quarter.
+            let mut twos = rows;
+            for i in 0..4 {
+                for j in 0..2 {
+                    let (a, b) = (_mm512_castps_pd(ones[4 * i + j]), _mm512_castps_pd(ones[4 * i + 2 + j]));
+                    twos[4 * i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                    twos[4 * i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+                }
+            }
+            for j in 0..4 {
+                let [a, b, c, d] = [twos[j], twos[4 + j], twos[8 + j], twos[12 + j]];
+                let (even_low, odd_low) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b));
+                let (even_high, odd_high) = (_mm512_shuffle_f32x4::<0x88>(c, d), _mm512_shuffle_f32x4::<0xdd>(c, d));
+                _mm512_storeu_ps(to.add(j * to_row), _mm512_shuffle_f32x4::<0x88>(even_low, even_high));
+                _mm512_storeu_ps(to.add((8 + j) * to_row), _mm512_shuffle_f32x4::<0xdd>(even_low, even_high));
+                _mm512_storeu_ps(to.add((4 + j) * to_row), _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high));
+                _mm512_storeu_ps(to.add((12 + j) * to_row), _mm512_shuffle_f32x4::<0xdd>(odd_low, odd_high));
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn lows(pairs: __m512) -> __m512 {
         unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(pairs))) }
     }

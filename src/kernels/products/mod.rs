@@ -10,6 +10,7 @@ mod amx;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod matrices;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Precision;
 
+pub use matrices::{COLUMNS, Matrices, SIDE, matrix_product};
 pub use simd::{MOST_ROWS, Simd, Work};
 pub use tile::{Product, heights, pair_product, product};
 
@@ -34,9 +36,9 @@ pub enum Isa {
     Avx2,
     Neon,
     Portable,
-    /// Products of pairs by AMX beside AVX-512 BF16: for mixed precision only.
+    /// Products of pairs by AMX ([`Matrices`]) beside AVX-512 BF16: for mixed precision only.
     Amx,
-    /// The same with AMX in plain Rust: what tests compute by, and hold [`Isa::Amx`] against.
+    /// The same with AMX in plain Rust: what tests compute by where there is none.
     AmxTwin,
 }
 
@@ -101,6 +103,11 @@ impl Isa {
             all.push(Isa::AmxTwin);
         }
         all
+    }
+
+    /// Whether it has products on a matrix unit ([`matrix_product`]).
+    pub fn has_matrices(self) -> bool {
+        matches!(self, Isa::Amx | Isa::AmxTwin)
     }
 
     /// In a word.

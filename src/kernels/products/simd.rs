@@ -143,6 +143,20 @@ pub trait Simd: Copy {
         }
     }
 
+    /// A square of lanes turned over: column i of the rows at `from` becomes row i at `to`.
+    ///
+    /// # Safety
+    /// [`Simd::LANES`] rows of as many are readable, `from_row` values apart, and writable, `to_row` apart.
+    #[inline(always)]
+    unsafe fn turn(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+        for i in 0..Self::LANES {
+            for j in 0..Self::LANES {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(j * to_row + i) = *from.add(i * from_row + j) };
+            }
+        }
+    }
+
     /// The lower halves of pairs, as f32.
     ///
     /// # Safety
@@ -327,6 +341,28 @@ mod tests {
                 let near = (f64::from(dots[i]) - want).abs() <= 1e-6 * want.abs();
                 assert!(near || f64::from(dots[i]) == f64::from(want as f32), "{isa:?}: {} against {want}", dots[i]);
             }
+        }
+    }
+
+    #[test]
+    fn a_square_is_turned_over_in_every_instruction_set() {
+        struct Turn<'a>(&'a [f32], &'a mut [f32]);
+        impl Work for Turn<'_> {
+            #[inline(always)]
+            unsafe fn run<S: Simd>(self) {
+                assert!(S::LANES <= MOST_LANES);
+                // SAFETY: both hold a square of the most lanes, rows 20 and 18 apart.
+                unsafe { S::turn(self.0.as_ptr(), 20, self.1.as_mut_ptr(), 18) };
+                for (i, &v) in self.1.iter().enumerate() {
+                    let (row, column) = (i / 18, i % 18);
+                    let inside = row < S::LANES && column < S::LANES;
+                    assert_eq!(v, if inside { self.0[column * 20 + row] } else { -1.0 }, "{row}, {column}");
+                }
+            }
+        }
+        let from: Vec<f32> = (0..MOST_LANES * 20).map(|i| i as f32).collect();
+        for isa in Isa::available_in(Precision::Mixed) {
+            isa.run(Turn(&from, &mut [-1.0; MOST_LANES * 18]));
         }
     }
 

@@ -6,9 +6,7 @@
 
 use std::ops::Range;
 
-#[cfg(target_arch = "x86_64")]
-use super::amx;
-use super::{Isa, Simd};
+use super::Simd;
 
 /// One product; strides in f32 values. Of pairs ([`pair_product`]) a value of A and of B is a pair of bf16.
 #[derive(Debug)]
@@ -45,21 +43,15 @@ pub unsafe fn product<S: Simd>(p: &mut Product) {
 /// The same where A and B are pairs of bf16 along the sum, whose length is that of pairs; C and the sums are f32.
 ///
 /// # Safety
-/// As `product`; the processor has `isa`, and `S` are its vectors.
+/// As `product`.
 #[inline(always)]
-pub unsafe fn pair_product<S: Simd>(isa: Isa, p: &mut Product) {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Amx => unsafe { amx::pair_product::<amx::Amx>(p) },
-        #[cfg(target_arch = "x86_64")]
-        Isa::AmxTwin => unsafe { amx::pair_product::<amx::Twin>(p) },
-        _ => unsafe { tiles::<S, true>(p) },
-    }
+pub unsafe fn pair_product<S: Simd>(p: &mut Product) {
+    unsafe { tiles::<S, true>(p) }
 }
 
 /// Panics where sizes and strides reach behind A, B or C.
 #[inline(always)]
-pub fn checked(p: &Product, width: usize) {
+fn checked(p: &Product, width: usize) {
     let far = |n: usize, step: usize| n.saturating_sub(1) * step;
     assert!(p.depth == 0 || far(p.rows, p.a_row) + far(p.depth, p.a_depth) < p.a.len());
     assert!(p.depth == 0 || far(p.panels, p.b_panel) + far(p.depth, p.b_depth) + width <= p.b.len());

@@ -86,6 +86,12 @@ impl Cut {
         if self.per_clip == 0 { self.clips * self.tiles } else { self.tiles.div_ceil(self.per_clip) }
     }
 
+    /// The most positions a block has, three a tile and `more` a clip.
+    pub fn positions(&self, more: usize) -> usize {
+        let (clips, tiles) = if self.per_clip == 0 { (self.clips, self.tiles) } else { (1, self.rows()) };
+        clips * (OUTPUTS * tiles + more)
+    }
+
     /// Where tile `t`'s outputs begin; its first ones may lie before 0, its last ones behind the end.
     pub fn position(&self, t: usize) -> isize {
         (OUTPUTS * t) as isize - self.left as isize

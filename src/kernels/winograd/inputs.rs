@@ -98,8 +98,11 @@ impl<'a, 'b, E: Element> TileInputs<'a, 'b, E> {
     unsafe fn affine<S: Simd>(&self, z: S::V, norm: &[f32], from: usize, n: usize) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
-            let [scale, beta, mean] =
-                [norm::SCALE, norm::BETA, norm::MEAN].map(|row| S::load_some(norm.as_ptr().add(row * self.channels + from), n));
+            // No closure: it would be a function of its own, compiled without the instructions.
+            let at = norm.as_ptr().add(from);
+            let scale = S::load_some(at.add(norm::SCALE * self.channels), n);
+            let beta = S::load_some(at.add(norm::BETA * self.channels), n);
+            let mean = S::load_some(at.add(norm::MEAN * self.channels), n);
             S::fma(scale, S::sub(z, mean), beta)
         }
     }

@@ -6,7 +6,8 @@
 //! backward   dM = A dz   dU = Vᵀ dM   dV = dM Uᵀ   dw = Gᵀ dU   da = B dV, overlaps added
 //! ```
 //!
-//! A tile is three outputs: the pooling window, where there is pooling. Here are the transforms
+//! A tile is three outputs: the pooling window, where there is pooling; products on a matrix unit ([`super::Way`]) are cut
+//! likewise. Here are the transforms
 //! (`transforms.rs`), how the CPU cuts a layer into tiles (`cut.rs`) and what a tile reads (`inputs.rs`);
 //! the rooms have the products.
 
@@ -22,10 +23,10 @@ pub use cut::{Block, Cut};
 pub use inputs::{TileInputs, row_values, transform_input_pairs, transform_inputs};
 pub use transforms::{input_gradient, output, output_gradient, transform_weight, transform_weight_gradient};
 
-/// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 (direct
-/// products) or 3. A GPU's F(3,3) takes narrow layers too where it is 3, which is for checks.
+/// The tile size of the CPU's families: outputs of a convolution that are computed together, 1 or 3. A GPU's F(3,3) takes
+/// narrow layers too where it is 3, which is for checks.
 pub const SIZE: &str = "OUTPUTS";
-/// The CPU's tile size that says what F(3,3)'s products are of in mixed precision: 1 of pairs of bf16, 0 of f32, made
+/// The CPU's tile size that says what wide layers' products are of in mixed precision: 1 of pairs of bf16, 0 of f32, made
 /// from what is stored in bf16.
 pub const PAIRS: &str = "PAIRS";
 /// Channels that a wide layer has at least, read and written: on the CPU and on a GPU.
@@ -34,20 +35,20 @@ pub const WIDE: usize = 64;
 pub const OUTPUTS: usize = 3;
 /// Products of a tile, and inputs that it reads.
 pub const PRODUCTS: usize = 5;
-/// Whether F(3,3)'s products are of pairs of bf16.
+/// Whether wide layers' products are of pairs of bf16.
 pub fn paired(choice: &Choice) -> bool {
     choice.precision == Precision::Mixed && choice.tiles.get(PAIRS).is_none_or(|&pairs| pairs == 1)
 }
 
 /// All ways in which this processor has a precision: direct products, then F(3,3) wherever a shape allows it, in mixed
-/// precision of f32 and of pairs; AMX is for products of pairs alone.
+/// precision of f32 and of pairs; a matrix unit is for products of pairs alone.
 pub fn ways(precision: Precision) -> Vec<Choice> {
     let of = |isa| {
         let choice = Choice::native(isa).in_precision(precision);
         let [direct, tiles] = [1, OUTPUTS as u32].map(|outputs| choice.clone().with(SIZE, outputs));
         match precision {
             Precision::F32 => vec![direct, tiles],
-            Precision::Mixed if matches!(isa, Isa::Amx | Isa::AmxTwin) => vec![tiles.with(PAIRS, 1)],
+            Precision::Mixed if isa.has_matrices() => vec![tiles.with(PAIRS, 1)],
             Precision::Mixed => vec![direct.with(PAIRS, 0), tiles.clone().with(PAIRS, 0), tiles.with(PAIRS, 1)],
         }
     };

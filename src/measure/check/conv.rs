@@ -17,7 +17,7 @@ use crate::kernels::reference::{
     ConvolutionGradient, Shape, batch_norm, batch_norm_backward, convolution, convolution_backward, max_pool, max_pool_backward,
     relu, relu_backward, statistics,
 };
-use crate::kernels::{Family, Product, winograd};
+use crate::kernels::{Family, Product, Way, winograd};
 use crate::measure::check::data::{Data, affine, undecided};
 use crate::tensor::DType;
 
@@ -39,6 +39,8 @@ fn eps(positions: usize) -> f64 {
 enum Pairs {
     /// F(3,3) on a CPU, of bf16.
     Tiles,
+    /// A CPU's matrix unit, of bf16.
+    Matrices,
     /// Cooperative matrices on a GPU, of f16.
     Cooperative,
 }
@@ -47,18 +49,20 @@ impl Pairs {
     /// How a product of a case is computed; `None` where it multiplies in f32.
     fn of(judge: &Judge, case: &Case, product: Product) -> Option<Pairs> {
         let choice = &judge.subject.choice;
-        if winograd::paired(choice) && winograd::applies(&case.conv, choice) {
-            return Some(Pairs::Tiles);
+        match Way::of(&case.conv, choice) {
+            Some(Way::Matrices) => Some(Pairs::Matrices),
+            Some(Way::Winograd) => winograd::paired(choice).then_some(Pairs::Tiles),
+            Some(Way::Direct) => None,
+            None => matches!(choice.family_for(product, &case.conv), Family::Cooperative(_)).then_some(Pairs::Cooperative),
         }
-        matches!(choice.family_for(product, &case.conv), Family::Cooperative(_)).then_some(Pairs::Cooperative)
     }
 
     /// z, not yet rounded.
     fn forward(self, case: &Case, a: &[f64], w: &[f64]) -> Vec<f64> {
         match self {
             Pairs::Tiles => Tiles::new(&case.conv, a, w).forward(),
-            Pairs::Cooperative => {
-                let [a, w] = [a, w].map(half);
+            Pairs::Matrices | Pairs::Cooperative => {
+                let [a, w] = [a, w].map(|v| self.half(v));
                 convolution(shape(case), &a, &w, &vec![0.0; case.conv.cout])
             }
         }
@@ -67,22 +71,27 @@ impl Pairs {
     fn backward(self, case: &Case, a: &[f64], w: &[f64], dz: &[f64]) -> ConvolutionGradient<f64> {
         match self {
             Pairs::Tiles => Tiles::new(&case.conv, a, w).backward(dz),
-            Pairs::Cooperative => convolution_backward(shape(case), &half(a), &half(w), &half(dz)),
+            Pairs::Matrices | Pairs::Cooperative => {
+                let [a, w, dz] = [a, w, dz].map(|v| self.half(v));
+                convolution_backward(shape(case), &a, &w, &dz)
+            }
         }
+    }
+
+    /// Operands as they are multiplied directly.
+    fn half(self, values: &[f64]) -> Vec<f64> {
+        let dtype = if self == Pairs::Cooperative { DType::F16 } else { DType::Bf16 };
+        values.iter().map(|&v| rounded::to(dtype, v)).collect()
     }
 
     /// Bounds of sums in f32, of what is then stored, and of that against exact arithmetic.
     fn bounds(pairs: Option<Pairs>, judge: &Judge) -> [f64; 3] {
         match pairs {
             None => [BOUND, judge.stored_bound(), judge.half_bound()],
-            Some(Pairs::Tiles) => [PAIRED, STORED, EXACT],
+            Some(Pairs::Tiles | Pairs::Matrices) => [PAIRED, STORED, EXACT],
             Some(Pairs::Cooperative) => [PAIRED_F16, STORED_PAIRED_F16, EXACT_F16],
         }
     }
-}
-
-fn half(values: &[f64]) -> Vec<f64> {
-    values.iter().map(|&v| rounded::to(DType::F16, v)).collect()
 }
 
 /// Weights `[tap, cin, cout]`: the identity where input and output have the same shape and tap 1,

@@ -4,7 +4,8 @@ use super::rounded::{WEIGHT as G, rounded};
 use super::{Judge, STORED, bytes, double};
 use crate::error::Result;
 use crate::kernels::loss::Loss;
-use crate::kernels::pack_weights::{Layout, PackWeights};
+use crate::kernels::pack_weights::{Layout, PackWeights, filled};
+use crate::kernels::products::COLUMNS;
 use crate::kernels::reference::{Labels, losses_by_tag, nesterov};
 use crate::kernels::sgd::{BLOCK, FINITE, Sgd};
 
@@ -85,6 +86,16 @@ pub fn pack_weights(judge: &mut Judge) -> Result<usize> {
                 let (i, o) = if packing.is_turned() { (to, row) } else { (row, to) };
                 let product = j / plane % G.len();
                 if to < given && row < reduced { rounded((0..3).map(|tap| G[product][tap] * at(tap, i, o)).sum()) } else { 0.0 }
+            }
+            Layout::Pairs => {
+                let (row, line) = (j / 2 / COLUMNS, j / 2 % COLUMNS);
+                let (tap, row) = (row / (filled(reduced) / 2), 2 * (row % (filled(reduced) / 2)) + j % 2);
+                let (tap, to) = (tap % taps, tap / taps * COLUMNS + line);
+                match packing.is_turned() {
+                    _ if to >= given || row >= reduced => 0.0,
+                    false => rounded(at(tap, row, to)),
+                    true => rounded(at(taps - 1 - tap, to, row)),
+                }
             }
             Layout::AsIs => f64::from(weights[j]),
             Layout::Turned => at(j / cin / cout, j % cin, j / cin % cout),
