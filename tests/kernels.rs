@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use tagwalk::device::gpu::Gpu;
 use tagwalk::device::{gpu, select};
 use tagwalk::kernels::product::Product;
-use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, conv, cpu, winograd};
+use tagwalk::kernels::products::Isa;
+use tagwalk::kernels::{Access, Choice, Family, Kernel, Operand, Precision, Way, conv, cpu, winograd};
 use tagwalk::measure::check::{Alone, KERNELS, Subject, kernel};
 
 fn check(subject: &Subject, least: usize) {
@@ -43,8 +44,17 @@ fn on_the_cpu_in_mixed_precision() {
 }
 
 fn in_every_way(precision: Precision) {
+    let skipped = |isa| precision == Precision::Mixed && !Isa::available_in(precision).contains(&isa);
+    for isa in [Isa::Amx, Isa::AmxTwin].into_iter().filter(|&isa| skipped(isa)) {
+        common::say(&format!("skipped, for the processor has it not: {}", isa.name()));
+    }
     for choice in winograd::ways(precision) {
         println!("{:?}, {:?}", choice.family, choice.tiles);
+        if choice.tiles.get(winograd::SIZE) == Some(&3) {
+            let way = if choice.isa().has_matrices() { Way::Matrices } else { Way::Winograd };
+            let own = conv::cases().iter().filter(|case| Way::of(&case.conv, &choice) == Some(way)).count();
+            assert!(own >= 40, "{own} shapes are computed as {way:?}");
+        }
         check(&Subject { choice, alone: &|kernel, inputs| Ok(cpu::run_alone(kernel, inputs)) }, 40);
     }
 }

@@ -99,13 +99,15 @@ fn what_was_learnt_is_measured_and_used() {
         other
     };
     let (early, late) = (with_best("early", &files::kept(100)), with_best("late", files::LAST));
-    let scored = |run: &Path, more: &[&str]| {
+    let scored = |run: &Path, more: &[&str], table: &str| {
         evaluate(run, more);
-        values(&run.join("probabilities-test.npy")).1
+        values(&run.join(table)).1
     };
-    let of_last = scored(&late, &[]);
-    assert_ne!(scored(&early, &[]), of_last);
-    assert_eq!(scored(&early, &["--weights", "last"]), of_last);
+    let of_last = scored(&late, &[], "probabilities-test.npy");
+    let of_best = scored(&early, &[], "probabilities-test.npy");
+    assert_ne!(of_best, of_last);
+    assert_eq!(scored(&early, &["--weights", "last"], "probabilities-test-last.npy"), of_last);
+    assert_eq!(values(&early.join("probabilities-test.npy")).1, of_best, "the best weights' table is still theirs");
 
     // Walks along the playlists: probabilities sum to 1.
     let (out, _) = succeeds(&["walk", text(&data), "--song", "song 0.wav", "--json"]);

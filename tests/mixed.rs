@@ -227,7 +227,7 @@ fn choices() -> Vec<Choice> {
     let cooperative = gpu.cooperative_sizes().iter().map(|&size| Family::Cooperative(size));
     let shaders = std::iter::once(Family::Tiled).chain(cooperative);
     let shaders = shaders.map(|family| Choice::gpu(family).in_precision(Precision::Mixed));
-    let judged = [Isa::detect_in(Precision::Mixed), Isa::Portable].map(Family::Native);
+    let judged = [Isa::detect_in(Precision::Mixed), Isa::AmxTwin, Isa::Portable].map(Family::Native);
     let native = winograd::ways(Precision::Mixed).into_iter().filter(|choice| judged.contains(&choice.family));
     native.chain(shaders).collect()
 }
@@ -277,7 +277,7 @@ fn the_first_step_of_the_golden_problems() {
                 // The reference's own is rounding, where it should be zero.
                 let zero = name.starts_with("conv") && name.ends_with("bias");
                 let want = if zero { vec![0.0; got.len()] } else { passed.gradients[&name].clone() };
-                // Layer 1, where it is not stored, is summed from dV.
+                // Layer 1, where it is not stored, is summed from da of the layer above.
                 let bound = if name.starts_with("conv") || name.starts_with("bn0") { stored.summed() } else { BOUND };
                 stored.note(format!("gradient of {name}"), &got, &want, bound);
             }

@@ -11,8 +11,10 @@ use std::process::{Command, Stdio};
 use rand::RngExt;
 use serde_json::Value;
 use tagwalk::device::gpu::adapters;
-use tagwalk::kernels::{Choice, Family};
+use tagwalk::kernels::conv::Conv;
+use tagwalk::kernels::{Choice, Family, Precision, Product, Way};
 use tagwalk::measure::tune::cache::{Cache, Entry, Key};
+use tagwalk::network::family;
 use tagwalk::random::{Generator, Purpose, generator};
 use tagwalk::run::{Checkpoint, files};
 
@@ -183,11 +185,35 @@ fn on_a_gpu() {
     stopped_and_resumed(&GPU, PLATEAU, 189, &stops, [6, 150]);
 }
 
-/// Wide enough that most layers are computed in the family that is named.
+/// Wide enough for families and ways that ask for it.
+const WIDE: &str = "3^3-9/2";
+
+/// How many layers of the wide network are computed so.
+fn layers(so: impl Fn(&Conv) -> bool) -> usize {
+    let network = family::member(WIDE, 4).unwrap();
+    let convs = network.layers.iter().zip(network.lengths().unwrap()).map(|(layer, lengths)| Conv::new(layer, lengths, 4));
+    convs.filter(so).count()
+}
+
+/// By F(3,3), and in mixed precision as this processor does best.
+#[test]
+fn on_the_cpu_in_wide_layers() {
+    for precision in [Precision::F32, Precision::Mixed] {
+        let choice = Choice::cpu(precision);
+        assert!(layers(|conv| Way::of(conv, &choice) != Some(Way::Direct)) >= 3, "{choice}");
+        let flags = [PLATEAU, &["--network", WIDE, "--precision", precision.name()]].concat();
+        stopped_and_resumed(&CPU, &flags, 189, &[&[Kill, Ask], &[Ask]], [6, 150]);
+    }
+}
+
 #[test]
 fn on_a_gpu_in_registers_and_by_f33() {
-    for family in ["registers", "winograd"] {
-        let flags = [PLATEAU, &["--network", "3^3-9/2", "--family", family]].concat();
+    for family in [Family::Registers, Family::Winograd] {
+        let choice = Choice::gpu(family);
+        for product in Product::ALL {
+            assert!(layers(|conv| choice.family_for(product, conv) == family) >= 3, "{family}");
+        }
+        let flags = [PLATEAU, &["--network", WIDE, "--family", family.name()]].concat();
         stopped_and_resumed(&GPU, &flags, 189, &[&[Kill, Ask], &[Ask]], [6, 150]);
     }
 }

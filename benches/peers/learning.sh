@@ -39,7 +39,7 @@ for seed in $seeds; do
     "$tagwalk" evaluate "$run" --weights last --device cpu --json >"$run/evaluate.json"
     "$tagwalk" batches "$data" --out "$batches" $flags --rate 0.05 --steps "$steps" --seed "$seed"
     "$python" "$here/learning.py" train "$batches" "$data" "$batches/pytorch.npy"
-    printf '%s\t%s\t%s\t%s\n' "$seed" "$batches/pytorch.npy" "$run/probabilities-test.npy" "$batches/truth.npy" >>"$table"
+    printf '%s\t%s\t%s\t%s\n' "$seed" "$batches/pytorch.npy" "$run/probabilities-test-last.npy" "$batches/truth.npy" >>"$table"
 done
 "$python" "$here/learning.py" compare "$table" >"$out/seeds.jsonl" || { cat "$out/seeds.jsonl"; exit 1; }
 cat "$out/seeds.jsonl"

@@ -36,7 +36,7 @@ pub struct Args {
     /// The dataset, where it is not where the run found it
     #[arg(long, value_name = "DATASET")]
     pub dataset: Option<PathBuf>,
-    /// Where probabilities go, as .npy and .csv [default: the run's folder]
+    /// Where probabilities go, as .npy and .csv, those of the last weights under names of their own [default: the run's folder]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Instead of a run, scores [songs, tags]: a .npy file of any plain number type, higher is likelier
@@ -132,8 +132,11 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
         print::note(format_args!("songs of the split that have no tag, and are left out: {}", chosen.untagged));
     }
     let out = args.out.as_deref().unwrap_or(folder);
-    let written = scored.write(out, if split == Split::Test { "test" } else { "valid" }, &dataset)?;
-    print::note(format_args!("probabilities: {} and {}", written[0].display(), written[1].display()));
+    // Tables of the best weights are not replaced by those of others.
+    let (side, which) =
+        (if split == Split::Test { "test" } else { "valid" }, if args.weights == Which::Best { "" } else { "-last" });
+    let written = scored.write(out, &format!("{side}{which}"), &dataset)?;
+    print::note(format_args!("probabilities by {name}: {} and {}", written[0].display(), written[1].display()));
     let measured = Measured::new(&Table::new(&scored.scores, &scored.truth, config.network.tags)?);
     let popularity = songs::popularity(&dataset);
     show(&measured, measured.report(args.min_positives, Some(&popularity)), Some(dataset.vocabulary()), args)

@@ -1,5 +1,4 @@
-//! Memory in huge pages: with small ones a step takes half a million page faults, every pass over z misses the TLB, and
-//! a matrix unit that reads 32 rows at a time waits for it four times as long as it multiplies.
+//! Memory in huge pages: with small ones a step takes half a million page faults, and every pass over z misses the TLB.
 
 use std::ops::{Deref, DerefMut};
 
@@ -43,5 +42,20 @@ impl Deref for Huge {
 impl DerefMut for Huge {
     fn deref_mut(&mut self) -> &mut [u8] {
         &mut self.map[self.start..][..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_begins_with_a_huge_page_and_is_whole_ones() {
+        for (bytes, length) in [(0, PAGE), (1, PAGE), (PAGE, PAGE), (PAGE + 1, 2 * PAGE)] {
+            let mut memory = Huge::zeroed(bytes).unwrap();
+            assert!(memory.len() == length && memory.as_ptr().align_offset(PAGE) == 0);
+            assert!(memory.iter().all(|&b| b == 0));
+            memory[length - 1] = 1;
+        }
     }
 }

@@ -27,7 +27,7 @@ pub fn tiles(kernel: &ConvBackward) -> usize {
 struct Rows {
     /// Channels read, whole tiles of them.
     cin: usize,
-    /// Channels of dz: whole panels, which are whole tiles of a sum.
+    /// Channels of dz: whole panels, which are whole tiles of a sum, too.
     cout: usize,
     /// Positions of `a`, in pairs, whole tiles of them, and what the last tap reads behind.
     turned: usize,
@@ -134,6 +134,7 @@ impl Work for Job<'_, '_> {
         let Job { kernel, args, cut, job } = self;
         let (conv, isa, at) = (&kernel.conv, kernel.choice.isa(), kernel.places());
         let reader = Reader::<Bf16>::new(&kernel.source, conv, args);
+        assert!(S::LANES * S::VECTORS == COLUMNS, "what follows a product is a panel's");
         let (sizes, rows) = (sizes(kernel), Rows::of(conv));
         // SAFETY: once a task.
         let space = unsafe { args.workspace() };
@@ -284,12 +285,9 @@ unsafe fn make_pairs<S: Simd>(
     for (i, clip) in block.clips.clone().enumerate() {
         // Two tiles are three pairs; behind the last tile come the inputs that its last outputs read.
         for t in (0..tiles + 1).step_by(2) {
-            let tile = |t: usize| TileInputs::new(reader, conv, clip, cut.input(conv, block.tiles.start + t));
-            let (low, high) = match tiles - t.min(tiles) {
-                0 => (tile(t - 1), nothing),
-                1 => (tile(t), nothing),
-                _ => (tile(t), tile(t + 1)),
-            };
+            let first = block.tiles.start + if t < tiles { t } else { t - 1 };
+            let low = TileInputs::new(reader, conv, clip, cut.input(conv, first));
+            let high = if t + 1 < tiles { TileInputs::new(reader, conv, clip, cut.input(conv, first + 1)) } else { nothing };
             let at = i * each + t / 2 * 3;
             for from in (0..rows.cin).step_by(S::LANES) {
                 let n = S::LANES.min(conv.cin - from);
@@ -382,7 +380,9 @@ unsafe fn make_dz<S: Simd>(
         for t in (0..tiles).step_by(2) {
             let low = Tile::new(maker, conv, cut, (clip, block.tiles.start + t), stride, room);
             let whole = t + 1 < tiles;
-            let high = whole.then(|| Tile::new(maker, conv, cut, (clip, block.tiles.start + t + 1), stride, other));
+            // No closure: it would be a function of its own, compiled without the instructions.
+            let high =
+                if whole { Some(Tile::new(maker, conv, cut, (clip, block.tiles.start + t + 1), stride, other)) } else { None };
             for from in (0..stride).step_by(S::LANES) {
                 // SAFETY: as above.
                 unsafe {

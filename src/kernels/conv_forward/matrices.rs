@@ -62,6 +62,7 @@ impl Work for Job<'_, '_> {
         let weights = args.read(places.weights);
         let out = Out::<Bf16>::new(kernel, args, cut);
         let reader = Reader::<Bf16>::new(&kernel.source, conv, args);
+        assert!(S::LANES * S::VECTORS == COLUMNS, "what follows a product is a panel's");
         let (sizes, row) = (sizes(kernel), filled(conv.cin));
         let depth = conv.taps * row / 2;
         // SAFETY: once a task.

@@ -39,7 +39,7 @@ impl<'a, 'b, E: Element> Out<'a, 'b, E> {
         Out { kernel, cut, gamma, z, p }
     }
 
-    /// Of some of a block's tiles, a panel of channels from `panel` on: z past the caches (nobody reads it
+    /// Of some of a block's tiles, a panel of channels from `panel` on: z (of f32 past the caches: nobody reads it
     /// before backward), its pooled values, and the statistics, which have seen `ahead` rows of this
     /// block. Gives the number of rows of z.
     ///

@@ -101,6 +101,7 @@ impl Packing {
 
 /// Channels filled up to what a tile of a matrix unit takes of the sum at a time: 16 pairs.
 pub fn filled(channels: usize) -> usize {
+    const { assert!(2 * SIDE == COLUMNS, "channels that are filled up are whole panels, too") };
     channels.next_multiple_of(2 * SIDE)
 }
 

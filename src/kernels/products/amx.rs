@@ -1,6 +1,8 @@
 //! AMX, the matrix unit of Intel's processors since Sapphire Rapids: eight tile registers of 16 rows of 64 bytes, and
 //! `tdpbf16ps`, which adds 16 x 16 sums of 16 products of pairs of bf16. Stable Rust has no intrinsics for it, so the
-//! instructions are inline assembly; their twin in plain Rust is beside the trait ([`super::matrices`]).
+//! instructions are inline assembly; their twin in plain Rust is beside the trait ([`super::matrices`]). Values stay in
+//! tile registers from one piece of assembly to the next: nothing else touches them, since no `amx-tile` is on for the
+//! compiler.
 
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
@@ -9,8 +11,7 @@ use std::sync::OnceLock;
 use super::matrices::{SIDE, Tiles, sample};
 use crate::kernels::bf16::Bf16;
 
-/// C in tmm0 and tmm1, below them tmm2 and tmm3; A in tmm4, below it tmm5; B in tmm6 and tmm7. The compiler uses none of
-/// them.
+/// C in tmm0 and tmm1, below them tmm2 and tmm3; A in tmm4, below it tmm5; B in tmm6 and tmm7.
 pub struct Amx;
 
 impl Tiles for Amx {
@@ -126,23 +127,35 @@ impl Tiles for Amx {
     }
 }
 
-/// Gives the tiles back: a thread that holds some is slower to switch.
-///
-/// # Safety
-/// As [`Tiles::new`].
-pub unsafe fn release() {
-    // SAFETY: the caller's promise.
-    unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
+/// Gives the tiles back when it is dropped, after a panic too: a thread that holds some is slower to switch.
+pub struct Release(());
+
+impl Release {
+    /// # Safety
+    /// As [`Tiles::new`].
+    pub unsafe fn later() -> Release {
+        Release(())
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        // SAFETY: promised when it was made.
+        unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
+    }
 }
 
 /// Whether the processor has AMX with bf16, the system lets this process use it (Linux is asked for it, once), and the
 /// assembly multiplies.
 pub fn has_amx() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
-    *HAS.get_or_init(|| {
-        // Leaf 7 exists where AVX-512 does. Its bits of edx: 22 AMX-BF16, 24 AMX-TILE.
-        super::has_avx512_bf16() && __cpuid_count(7, 0).edx >> 22 & 0b101 == 0b101 && asked() && multiplies()
-    })
+    *HAS.get_or_init(|| offered() && multiplies())
+}
+
+/// Whether processor and system have it.
+pub fn offered() -> bool {
+    // Leaf 7 exists where AVX-512 does. Its bits of edx: 22 AMX-BF16, 24 AMX-TILE.
+    super::has_avx512_bf16() && __cpuid_count(7, 0).edx >> 22 & 0b101 == 0b101 && asked()
 }
 
 /// arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA), which fails where the system does not know the tiles.
@@ -163,8 +176,10 @@ fn asked() -> bool {
 
 /// Tries all instructions, on numbers whose products and sums are exact.
 fn multiplies() -> bool {
-    let (got, want) = sample::<Amx>([3 * SIDE, 2 * SIDE, 2, 2], true);
     // SAFETY: processor and system were asked.
-    unsafe { release() };
-    got == want
+    let _release = unsafe { Release::later() };
+    [false, true].into_iter().all(|accumulate| {
+        let (got, want) = sample::<Amx>([3 * SIDE, 2 * SIDE, 2, 2], accumulate);
+        got == want
+    })
 }

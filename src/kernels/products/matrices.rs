@@ -129,7 +129,7 @@ unsafe fn block<T: Tiles, const HIGH: usize>(tiles: &mut T, p: &mut Matrices, ro
     }
 }
 
-/// The same in plain Rust, sums in the order of the instruction's definition: what tests compute by.
+/// The same in plain Rust, a product after the other: what tests compute by.
 pub struct Twin([[f32; COLUMNS]; 2 * SIDE]);
 
 impl Tiles for Twin {
@@ -224,17 +224,59 @@ mod tests {
         }
     }
 
+    /// Behind the lengths are raw reads and writes.
+    #[test]
+    fn what_is_too_short_is_refused() {
+        let (rows, depth) = (SIDE, SIDE);
+        let whole = [(rows - 1) * 40 + 2 * depth + 2, 2 * depth * COLUMNS, 2 * rows * COLUMNS + 2 * 4096];
+        let computed = |[a, b, c]: [usize; 3], depth: usize| {
+            let (a, b, mut c) = (vec![Bf16::ZERO; a], vec![0.0; b], vec![0.0; c]);
+            let (a, b, c) = (&a[..], &b[..], &mut c[..]);
+            let (b_panel, b_depth, c_row) = (SIDE * COLUMNS, COLUMNS, 2 * COLUMNS);
+            let mut p = Matrices {
+                taps: 3,
+                rows,
+                depth,
+                panels: 2,
+                a,
+                a_row: 40,
+                b,
+                b_panel,
+                b_depth,
+                c,
+                c_row,
+                c_tap: 4096,
+                accumulate: false,
+            };
+            // SAFETY: the twin needs nothing.
+            unsafe { blocks::<Twin>(&mut p) };
+        };
+        computed(whole, depth);
+        let refused = |lengths, depth| {
+            assert!(std::panic::catch_unwind(|| computed(lengths, depth)).is_err(), "{lengths:?}, {depth}");
+        };
+        for i in 0..3 {
+            let mut lengths = whole;
+            lengths[i] -= 1;
+            refused(lengths, depth);
+        }
+        refused(whole, depth - 1);
+        refused(whole, 0);
+    }
+
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn the_assembly_multiplies() {
-        if !super::super::amx::has_amx() {
-            println!("skipped: no AMX");
+        use super::super::amx::{Release, offered};
+        // Not whether it is trusted: assembly that is wrong is not.
+        if !offered() {
+            eprintln!("skipped: AMX's assembly, for there is none");
             return;
         }
+        // SAFETY: it is there.
+        let _release = unsafe { Release::later() };
         for (shape, accumulate) in SHAPES {
             let (got, want) = sample::<Amx>(shape, accumulate);
-            // SAFETY: it is there.
-            unsafe { super::super::amx::release() };
             assert_eq!(got, want, "{shape:?}");
         }
     }

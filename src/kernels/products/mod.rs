@@ -38,7 +38,7 @@ pub enum Isa {
     Portable,
     /// Products of pairs by AMX ([`Matrices`]) beside AVX-512 BF16: for mixed precision only.
     Amx,
-    /// The same with AMX in plain Rust: what tests compute by where there is none.
+    /// The same with AMX in plain Rust, beside AVX-512: what tests compute by where there is none.
     AmxTwin,
 }
 
@@ -99,7 +99,7 @@ impl Isa {
         }
         all.push(Isa::Portable);
         #[cfg(target_arch = "x86_64")]
-        if precision == Precision::Mixed && has_avx512_bf16() {
+        if precision == Precision::Mixed && has_avx512() {
             all.push(Isa::AmxTwin);
         }
         all
@@ -145,18 +145,27 @@ impl Isa {
     pub fn run(self, work: impl Work) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Bf16 | Isa::AmxTwin => {
+            Isa::Avx512Bf16 => {
                 assert!(has_avx512_bf16());
                 // SAFETY: just detected.
                 unsafe { avx512::run_bf16(work) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: just detected.
+            Isa::AmxTwin if has_avx512_bf16() => unsafe { avx512::run_bf16(work) },
+            #[cfg(target_arch = "x86_64")]
+            Isa::AmxTwin => {
+                assert!(has_avx512());
+                // SAFETY: just detected.
+                unsafe { avx512::run(work) }
             }
             #[cfg(target_arch = "x86_64")]
             Isa::Amx => {
                 assert!(amx::has_amx());
                 // SAFETY: just detected.
                 unsafe {
+                    let _release = amx::Release::later();
                     avx512::run_bf16(work);
-                    amx::release();
                 }
             }
             #[cfg(target_arch = "x86_64")]

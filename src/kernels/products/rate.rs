@@ -18,7 +18,8 @@ impl Isa {
     pub fn pairs_are_faster(self) -> bool {
         static MEASURED: OnceLock<bool> = OnceLock::new();
         match self {
-            Isa::Amx => true,
+            // They have no others.
+            Isa::Amx | Isa::AmxTwin => true,
             Isa::Avx512Bf16 => *MEASURED.get_or_init(|| self.measure_pairs()),
             // A pair takes two multiply-adds and must be unpacked; or is for tests alone.
             _ => false,

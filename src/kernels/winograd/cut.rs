@@ -10,7 +10,8 @@ use crate::kernels::jobs::{jobs, share};
 /// Tiles that a block aims at, less one: the gradient of a block's input needs the tile before too,
 /// and 42 are three register tiles of AVX-512.
 const TILES: usize = 41;
-/// Values that the parts of a layer's dU take together at most, unless two jobs already take more.
+/// Values that the parts of a layer's dU take together at most, unless two jobs already take more; of a direct product's dw
+/// less.
 const PARTS: usize = 6 << 20;
 
 /// How a layer is cut: tiles into blocks that fit a core's cache, blocks into jobs. Decided by its
