@@ -136,7 +136,7 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
     let (side, which) =
         (if split == Split::Test { "test" } else { "valid" }, if args.weights == Which::Best { "" } else { "-last" });
     let written = scored.write(out, &format!("{side}{which}"), &dataset)?;
-    print::note(format_args!("probabilities by {name}: {} and {}", written[0].display(), written[1].display()));
+    print::note(format_args!("probabilities: {} and {}, by {name}", written[0].display(), written[1].display()));
     let measured = Measured::new(&Table::new(&scored.scores, &scored.truth, config.network.tags)?);
     let popularity = songs::popularity(&dataset);
     show(&measured, measured.report(args.min_positives, Some(&popularity)), Some(dataset.vocabulary()), args)
