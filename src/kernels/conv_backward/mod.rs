@@ -15,6 +15,7 @@ mod cpu;
 mod dz;
 mod gpu;
 mod matrices;
+mod matrix_operands;
 mod winograd;
 
 use super::conv::{Conv, Source};
