@@ -1,6 +1,6 @@
 """What benches/mixed.sh found: mixed precision beside f32, both tagwalk's.
 
-    mixed.py losses FOLDER            runs f32-real and mixed-real: their losses, step by step
+    mixed.py losses FOLDER            runs f32-real, other-real, mixed-real: their losses, step by step
     mixed.py seeds FOLDER SEED...     runs f32-SEED and mixed-SEED: paired test AUC
 """
 
@@ -19,24 +19,30 @@ def losses(run):
     return [line["loss"] for line in lines if line.get("kind") == "step"]
 
 
-def compare_losses(folder):
-    exact, mixed = (losses(folder / f"{precision}-real") for precision in ("f32", "mixed"))
-    assert len(exact) == len(mixed) > 0
-    relative = [(b - a) / a for a, b in zip(exact, mixed)]
+def apart(exact, others):
+    """How far another run's losses are from `exact`, as shares of it."""
+    relative = [b / a - 1 for a, b in zip(exact, others)]
     worst = max(range(len(relative)), key=lambda i: abs(relative[i]))
-    tail = lambda values: statistics.mean(values[-20:])
-    rows = {n: relative[n - 1] for n in (1, 2, 5, 10, 20, 50, 100, 150, 200) if n <= len(relative)}
-    result = {
-        "steps": len(exact),
-        "relative_difference": rows,
+    return {
+        "mean": statistics.mean(relative),
+        "root_mean_square": statistics.mean(r * r for r in relative) ** 0.5,
         "largest": relative[worst],
         "largest_at_step": worst + 1,
-        "mean_of_all": statistics.mean(relative),
-        "loss_of_the_last_20": {"f32": tail(exact), "mixed": tail(mixed)},
-        "bound": 0.02,
+        "last_20": sum(others[-20:]) / sum(exact[-20:]) - 1,
+        "by_step": {n: relative[n - 1] for n in (1, 2, 5, 10, 20, 50, 100, 150, 200) if n <= len(relative)},
     }
+
+
+def compare_losses(folder):
+    """Within 2 % in the mean of all steps, and step by step no further from f32 than 2 %, or than half as
+    much again as another run in f32 is: two runs that differ in a last bit only soon part, and by more than 2 %."""
+    exact, other, mixed = (losses(folder / f"{name}-real") for name in ("f32", "other", "mixed"))
+    assert len(exact) == len(other) == len(mixed) > 0
+    result = {"steps": len(exact), "mixed": apart(exact, mixed), "other_f32": apart(exact, other)}
+    result["bound"] = {"mean": 0.02, "root_mean_square": max(0.02, 1.5 * result["other_f32"]["root_mean_square"])}
+    result["losses"] = {"f32": exact, "other_f32": other, "mixed": mixed}
     print(json.dumps(result))
-    return abs(relative[worst]) <= 0.02
+    return all(abs(result["mixed"][figure]) <= bound for figure, bound in result["bound"].items())
 
 
 def compare_seeds(folder, seeds):

@@ -1,17 +1,19 @@
 #!/bin/sh
 # Does mixed precision learn what f32 learns? tagwalk alone, both precisions from the same weights on the
-# same batches: losses of 200 steps of the real network, then test AUC of the small one over some seeds.
+# same batches: test AUC of the small network over some seeds, then the losses of 200 steps of the real one,
+# beside a second run in f32 by other instructions, which shows how far rounding alone drives two runs apart.
 #
 #     benches/mixed.sh DATASET [FOLDER]     FOLDER gets runs and results
 #
-# Variables: PYTHON, SEEDS, STEPS (of a seed), REAL_STEPS (0: none), FLAGS (of `tagwalk train`), TAGWALK (else it is built).
+# Variables: PYTHON, SEEDS, STEPS (of a seed), REAL_STEPS (0: none), OTHER (the instructions of the second run in f32:
+# avx2, or portable), FLAGS (of `tagwalk train`), TAGWALK (else it is built).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/..
 data=$1
 out=${2:-$root/target/mixed}
 python=${PYTHON:-python3}
-seeds=${SEEDS:-0 1 2 3 4 5 6 7} steps=${STEPS:-696} real=${REAL_STEPS:-200}
+seeds=${SEEDS:-0 1 2 3 4 5 6 7} steps=${STEPS:-696} steps_real=${REAL_STEPS:-200} other=${OTHER:-avx2}
 flags="--schedule fixed --device cpu --quiet ${FLAGS:---mode walk --exclude-self}"
 
 if [ -z "${TAGWALK:-}" ]; then
@@ -19,6 +21,15 @@ if [ -z "${TAGWALK:-}" ]; then
     TAGWALK=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
 fi
 mkdir -p "$out"
+
+# judge WHAT FILE SEED...: what was found, on the terminal and in FILE; outside its bounds, the script ends with 1.
+status=0
+judge() {
+    what=$1 file=$2
+    shift 2
+    "$python" "$here/mixed.py" "$what" "$out" "$@" >"$out/$file" || status=1
+    cat "$out/$file"
+}
 
 for seed in $seeds; do
     for precision in f32 mixed; do
@@ -29,13 +40,20 @@ for seed in $seeds; do
         "$TAGWALK" evaluate "$run" --weights last --device cpu --precision $precision --json >"$run/evaluate.json"
     done
 done
-"$python" "$here/mixed.py" seeds "$out" $seeds | tee "$out/mixed-seeds.jsonl"
+judge seeds mixed-seeds.jsonl $seeds
 
-if [ "$real" -gt 0 ]; then
-    for precision in f32 mixed; do
-        echo "$real steps of the real network, $precision" >&2
-        rm -rf "$out/$precision-real"
-        "$TAGWALK" train "$data" --out "$out/$precision-real" $flags --rate 0.01 --steps "$real" --seed 0 --precision $precision
-    done
-    "$python" "$here/mixed.py" losses "$out" | tee "$out/mixed-losses.json"
+# real NAME FLAGS...: the released network, into NAME-real.
+real() {
+    name=$1
+    shift
+    echo "$steps_real steps of the real network, $name" >&2
+    rm -rf "$out/$name-real"
+    "$TAGWALK" train "$data" --out "$out/$name-real" $flags --rate 0.01 --steps "$steps_real" --seed 0 "$@"
+}
+if [ "$steps_real" -gt 0 ]; then
+    real f32 --precision f32
+    real other --precision f32 --family "$other"
+    real mixed --precision mixed
+    judge losses mixed-losses.json
 fi
+exit "$status"
