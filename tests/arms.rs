@@ -8,7 +8,8 @@ use std::path::Path;
 use serde_json::Value;
 use tagwalk::dataset::write::Contents;
 use tagwalk::experiment::{Arm, arms};
-use tagwalk::playlists::{Mode, Options};
+use tagwalk::playlists::options::{Context, File, Origin};
+use tagwalk::playlists::{Mode, Options, TagWeights};
 use tagwalk::run::{Checkpoint, files};
 
 mod common;
@@ -26,15 +27,32 @@ fn files_beside(folder: &Path) -> [std::path::PathBuf; 3] {
     names
 }
 
-fn every_arm(folder: &Path) -> Vec<Arm> {
+/// Every arm, and the options that its flags are to come to.
+fn every_arm(folder: &Path) -> Vec<(Arm, Options)> {
     let [categories, neighbours, log] = files_beside(folder);
     let mut all = arms::fair(0.5);
     all.extend(arms::questions(0.5));
-    all.extend(arms::ranges(0.5, &[0.2, 0.8]));
-    all.extend(arms::networks(0.5));
-    all.extend(arms::by_category(0.5, &categories, "pitch=0.2,colour=0.9", "colour=2,bright=0.5"));
     all.push(arms::audio_neighbours(0.5, &neighbours));
-    all.extend(arms::other_contexts(0.5, "the log", &log, Some("listener")));
+    let mut all: Vec<(Arm, Options)> = all.into_iter().map(|arm| (arm.clone(), arm.propagation)).collect();
+    let mut own = |name: &str, flags: &[&str], change: &dyn Fn(&mut Options)| {
+        let base = Options { remove: 0.5, ..Options::default() };
+        let mut want = base.clone();
+        change(&mut want);
+        all.push((arms::own(name, base, flags.iter().map(|flag| flag.to_string()).collect()), want));
+    };
+    let categories = text(&categories);
+    own("r by category", &["--categories", categories, "--range-by-category", "pitch=0.2,colour=0.9"], &|o| {
+        o.tag_ranges = vec![0.2, 0.4, 0.9, 0.2];
+    });
+    own("weights by category", &["--categories", categories, "--tag-weights", "colour=2,bright=0.5"], &|o| {
+        o.tag_weights = TagWeights::Given(vec![1.0, 0.5, 2.0, 1.0]);
+    });
+    let from = Origin::File(File { path: log.clone(), column: Some("listener".into()), sha256: None });
+    let listener = format!("{}:listener", log.display());
+    own("along the log", &["--contexts", &listener], &|o| o.contexts = vec![Context { from: from.clone(), weight: 1.0 }]);
+    own("playlists and the log", &["--contexts", &format!("playlists=3,{listener}")], &|o| {
+        o.contexts = vec![Context { from: Origin::Playlists, weight: 3.0 }, Context { from: from.clone(), weight: 1.0 }];
+    });
     all
 }
 
@@ -53,37 +71,30 @@ fn arms_are_command_lines() {
     let (folder, data) = with_dataset(48);
     let all = every_arm(folder.path());
     let [mut names, mut slugs, mut flags] = [(); 3].map(|()| BTreeSet::new());
-    for arm in &all {
+    for (arm, want) in &all {
         assert!(names.insert(arm.name.clone()) && slugs.insert(arm.slug().to_lowercase()), "{}", arm.name);
         assert!(flags.insert(arm.flags().join(" ")), "{}: as another arm", arm.name);
         assert!(!arm.slug().contains(['/', ' ', '^', ',']), "{}", arm.slug());
         let config = config(&data, arm);
-        let mut want = arm.propagation.clone();
         let mut got: Options = serde_json::from_value(config["train"]["propagation"].clone()).unwrap();
         for context in &mut got.contexts {
-            if let tagwalk::playlists::options::Origin::File(file) = &mut context.from {
+            if let Origin::File(file) = &mut context.from {
                 assert_eq!(file.sha256.take().map(|sha| sha.len()), Some(64));
             }
         }
-        if arm.name == "r by category" {
-            assert_eq!(std::mem::take(&mut got.tag_ranges), [0.2, 0.4, 0.9, 0.2]);
-        }
-        if arm.name == "weights by category" {
-            want.tag_weights = tagwalk::playlists::TagWeights::Given(vec![1.0, 0.5, 2.0, 1.0]);
-        }
-        assert_eq!(got, want, "{}", arm.name);
+        assert_eq!(got, *want, "{}", arm.name);
         assert_eq!(config["network"]["heads"], if arm.name == "two heads" { 2 } else { 1 });
         assert_eq!(config["settings"]["mean"], arm.name != "walk, sum");
     }
-    let rows: BTreeSet<&str> = all.iter().map(|arm| arm.row).collect();
-    assert!(["C1", "C3", "C4", "C7", "C8", "C9", "C10"].iter().all(|row| rows.contains(row)), "{rows:?}");
+    let rows: BTreeSet<&str> = all.iter().map(|(arm, _)| arm.row).collect();
+    assert!(["C1", "C3", "C4", "C8", "C9", "C10"].iter().all(|row| rows.contains(row)), "{rows:?}");
 }
 
 /// Each trains; what it borrows is finite, and not nothing where it borrows.
 #[test]
 fn every_arm_trains() {
     let (folder, data) = with_dataset(48);
-    for arm in every_arm(folder.path()).iter().filter(|arm| arm.row != "C7") {
+    for (arm, _) in every_arm(folder.path()) {
         let run = folder.path().join(arm.slug());
         let flags = arm.flags();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
@@ -201,7 +212,8 @@ fn wrong_options_are_refused_by_name() {
         (&["--categories", text(&categories)], "--categories: says nothing by itself"),
         (&["--categories", text(&neighbours), "--tag-weights", "idf"], "neighbours.tsv: names no tag of the dataset"),
         (&["--range-by-category", "high=2"], "--range-by-category: 2"), (&["--mode", "none", "--contexts", "group"], "--contexts: "),
-        (&["--mode", "none", "--shuffle-playlists"], "--shuffle-playlists: "),
+        (&["--mode", "none", "--shuffle-playlists"], "--shuffle-playlists: "), (&["--mode", "none", "--range", "0.2"], "--range: "),
+        (&["--mode", "none", "--exclude-self"], "--exclude-self: "), (&["--mode", "none", "--lend", "all"], "--lend: "),
     ];
     for (flags, says) in wrong {
         fails(&[&["train", text(&data), "--out", text(&run), "--device", "cpu"][..], &NETWORK, flags].concat(), 2, &[says]);

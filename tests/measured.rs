@@ -108,6 +108,11 @@ fn what_was_learnt_is_measured_and_used() {
     assert_ne!(of_best, of_last);
     assert_eq!(scored(&early, &["--weights", "last"], "probabilities-test-last.npy"), of_last);
     assert_eq!(values(&early.join("probabilities-test.npy")).1, of_best, "the best weights' table is still theirs");
+    // A run that can go on says so; this one is at its end, and was not after step 100.
+    let said = |run: &Path| succeeds(&["evaluate", text(run), "--device", "cpu"]).1;
+    assert!(!said(&late).contains("not finished"), "{}", said(&late));
+    std::fs::copy(run.join(files::kept(100)), late.join(files::LAST)).unwrap();
+    assert!(said(&late).contains("the run is not finished, 100 steps so far: `tagwalk train --resume --out "), "{}", said(&late));
 
     // Walks along the playlists: probabilities sum to 1.
     let (out, _) = succeeds(&["walk", text(&data), "--song", "song 0.wav", "--json"]);

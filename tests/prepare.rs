@@ -25,6 +25,9 @@ fn what_should_be_known_before_training_is_said() {
     for what in ["no song validates", "no song tests", "--split-fractions 0.7,0.1,0.2"] {
         assert!(said(&all_train).contains(what), "{what}: {}", said(&all_train));
     }
+    let none_train = run(collection.path(), &at("test"), &["--split-fractions", "0,0.5,0.5"]);
+    assert!(said(&none_train).contains("no song trains: --split-fractions leaves none"), "{}", said(&none_train));
+    assert!(!said(&none_train).contains("Next:"), "{}", said(&none_train));
     let dry = |dataset: &Path, more: &[&str]| {
         let mut train = Command::new(env!("CARGO_BIN_EXE_tagwalk"));
         train.arg("train").arg(dataset).args(["--dry-run", "--device", "cpu", "--network", "3^5-81/4", "--out"]);
@@ -35,6 +38,7 @@ fn what_should_be_known_before_training_is_said() {
         assert!(text.contains(what), "{what}: {text}");
     }
     assert!(!dry(&at("train"), &["--epochs", "3"]).contains("only Ctrl-C"));
+    assert!(dry(&at("train"), &["--top", "99"]).contains("--top 99: the dataset has "));
     let text = dry(&at("whole"), &[]);
     assert!(!text.contains("no validation songs") && !text.contains("no test songs"), "{text}");
     assert!(!at("never").exists());

@@ -352,6 +352,36 @@ fn wrong_flags_are_named_before_anything_is_trained() {
     assert!(!out.join("runs.csv").exists());
 }
 
+/// `--with`: any flags of `tagwalk train` make an arm, which may be scanned; its rows are those of a plain run.
+#[test]
+fn arms_of_ones_own() {
+    let (folder, data) = with_dataset(96);
+    let out = folder.path().join("grid");
+    let categories = folder.path().join("kinds of tags.tsv");
+    fs::write(&categories, "high\tpitch\nlow\tpitch\nwarm\tcolour\nbright\tcolour\n").unwrap();
+    let by_kind = format!("By kind: --categories '{}' --range-by-category pitch=0.1 --exclude-self", categories.display());
+    let base = ["reproduce", text(&data), "--out", text(&out), "--network", "3^3-9/8", "--steps", "4", "--batch", "4"];
+    let more =
+        ["--seeds", "1", "--arms", "none", "--ranges", "0.2,0.6", "--scan", "by-kind", "--device", "cpu", "--bootstrap", "0"];
+    let with = ["--with", &by_kind, "--with", "wider: --network 3^3-9/4 --heads=2 --range 0.7"];
+    let all = [&base[..], &more, &with].concat();
+    let (list, _) = succeeds(&[&all[..], &["--list"]].concat());
+    assert_eq!(list.lines().count(), 4, "none, two ranges by kind, wider: {list}");
+    succeeds(&all);
+    let of = |arm: &str| -> Vec<_> { rows(&out).into_values().filter(|row| row.arm == arm).collect() };
+    let ranges: BTreeSet<String> = of("By kind").iter().map(|row| format!("{:?}", row.range)).collect();
+    assert_eq!(ranges, BTreeSet::from(["Some(0.2)".to_string(), "Some(0.6)".to_string()]));
+    assert_eq!((of("none").len(), of("wider").len(), of("wider")[0].range), (1, 1, Some(0.7)));
+    // The lines of --list are commands for a shell, names with spaces and all.
+    let again = folder.path().join("again");
+    let line = list.lines().nth(1).unwrap().replace(text(&out), text(&again));
+    let words = shlex::split(&line).unwrap();
+    succeeds(&words.iter().skip(1).map(String::as_str).collect::<Vec<_>>());
+    fails(&[&all[..], &["--with", "None: --heads 2"]].concat(), 2, &["--with: another arm is called \"None\""]);
+    fails(&[&all[..], &["--with", "longer: --steps 9"]].concat(), 2, &["--steps, which is the same for all arms"]);
+    fails(&[&all[..], &["--with", "missing: --contexts nowhere.tsv"]].concat(), 2, &["--contexts: \"nowhere.tsv\""]);
+}
+
 #[test]
 fn the_demos_tags_have_categories() {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/demo");

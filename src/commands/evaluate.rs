@@ -17,6 +17,7 @@ use crate::format::matrix::{Matrix, Values};
 use crate::plan::Settings;
 use crate::run::{files, interrupt};
 use crate::train::options::Config;
+use crate::train::session;
 
 /// Measure a run on its test songs, or any scores against truth: annotation MAP, retrieval MAP, ROC-AUC
 ///
@@ -122,6 +123,13 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
             folder.display()
         ))
     })?;
+    // A checkpoint that cannot be read is no reason not to measure the best weights.
+    if let Ok(Some(steps)) = session::stopped_after(folder) {
+        print::note(format_args!(
+            "the run is not finished, {steps} steps so far: `tagwalk train --resume --out {}` goes on",
+            folder.display()
+        ));
+    }
     let split = if args.split == Side::Test { Split::Test } else { Split::Valid };
     let chosen = songs::of_split(&dataset, split)?;
     interrupt::listen("stopping")?;

@@ -4,7 +4,6 @@
 
 use std::path::Path;
 
-use crate::network::family;
 use crate::playlists::options::{Context, File, Origin};
 use crate::playlists::{Lend, Mode, Options, RandomLenders, Reading, TagWeights, Untagged, UntaggedLenders};
 
@@ -220,63 +219,14 @@ impl Maker {
 /// Walks along lists of what sounds alike, from a table of the columns song and neighbour.
 pub fn audio_neighbours(remove: f64, lists: &Path) -> Arm {
     let what = "tags borrowed along lists of what sounds alike";
-    Maker { remove }.contexts("", "audio neighbours", what, &[(file(lists, None), 1.0)])
+    let from = Origin::File(File { path: lists.into(), column: None, sha256: None });
+    Maker { remove }.contexts("", "audio neighbours", what, &[(from, 1.0)])
 }
 
-/// Walks along lists of a file, alone and mixed with playlists: a listening log, artists, albums.
-pub fn other_contexts(remove: f64, name: &str, lists: &Path, column: Option<&str>) -> Vec<Arm> {
-    let make = Maker { remove };
-    let from = file(lists, column);
-    vec![
-        make.contexts("C9", &format!("along {name}"), "tags borrowed along other lists", &[(from.clone(), 1.0)]),
-        make.contexts(
-            "C9",
-            &format!("playlists and {name}"),
-            "along either, as likely",
-            &[(Origin::Playlists, 1.0), (from, 1.0)],
-        ),
-    ]
-}
-
-fn file(path: &Path, column: Option<&str>) -> Origin {
-    Origin::File(File { path: path.into(), column: column.map(Into::into), sha256: None })
-}
-
-/// C3: the walk at each search range.
-pub fn ranges(remove: f64, ranges: &[f64]) -> Vec<Arm> {
-    let make = Maker { remove };
-    let one = |&range: &f64| make.arm("C3", &format!("walk --exclude-self, r = {range}"), "", |o| o.range = range);
-    ranges.iter().map(one).collect()
-}
-
-/// C7: members of the family ([`family::MEMBERS`]), each with and without borrowed tags.
-pub fn networks(remove: f64) -> Vec<Arm> {
-    let of = |name: &str, arm: Arm| {
-        let what = format!("{}, network {name}", arm.what);
-        Arm { name: format!("{}, {name}", arm.name), what, row: "C7", ..arm }.with(&["--network", name])
-    };
-    family::MEMBERS.iter().flat_map(|name| main(remove).into_iter().map(move |arm| of(name, arm))).collect()
-}
-
-/// C8 by name: `categories` is a file of tag and category, `ranges` and `weights` as --range-by-category and
-/// --tag-weights take them.
-pub fn by_category(remove: f64, categories: &Path, ranges: &str, weights: &str) -> Vec<Arm> {
-    let make = Maker { remove };
-    let file = categories.display().to_string();
-    vec![
-        make.arm("C8", "r by category", "each category of tags borrows along a walk of its own range", |_| ()).with(&[
-            "--categories",
-            &file,
-            "--range-by-category",
-            ranges,
-        ]),
-        make.arm("C8", "weights by category", "categories of tags weigh differently in the supportive term", |_| ()).with(&[
-            "--categories",
-            &file,
-            "--tag-weights",
-            weights,
-        ]),
-    ]
+/// An arm of somebody's own: `flags` of `tagwalk train` beside those that all arms of a grid share.
+pub fn own(name: &str, propagation: Options, flags: Vec<String>) -> Arm {
+    let what = if flags.is_empty() { "the walk as in the paper".into() } else { flags.join(" ") };
+    Arm { name: name.into(), learner: Learner::Network, what, row: "", propagation, more: flags }
 }
 
 /// The questions that the paper leaves open, as far as the dataset alone answers them: every mode and reading,

@@ -84,6 +84,12 @@ pub struct Session<'a> {
     cadence: Cadence,
 }
 
+/// The steps of a run that stopped before its end, or is still under way; None for a finished one.
+pub fn stopped_after(folder: &Path) -> Result<Option<u64>> {
+    let position = Checkpoint::<Memory>::read(&folder.join(run::files::LAST))?.position;
+    Ok((!position.schedule.finished).then_some(position.steps))
+}
+
 impl<'a> Session<'a> {
     /// Begins a run in `folder` and writes its first checkpoint, so that it can be resumed from
     /// the first step on.

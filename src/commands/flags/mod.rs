@@ -321,7 +321,12 @@ impl ViewFlags {
 impl TrainFlags {
     /// The dataset as the run sees it.
     pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
-        crate::commands::dataset(folder)?.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
+        let dataset = crate::commands::dataset(folder)?;
+        let tags = dataset.vocabulary().len();
+        if let Some(top) = self.view.top.filter(|&top| top > tags) {
+            crate::commands::print::note(format_args!("--top {top}: the dataset has {tags} tags, all of which are learned"));
+        }
+        dataset.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
             Some(BY_GROUPS) => e.place("--split-by groups").help(
                 "Prepare it with other groups (--group-folder, --group-column), take another --split-seed, or --split-by songs.",
             ),

@@ -6,7 +6,7 @@ use crate::commands::progress::Progress as Line;
 use crate::commands::{print, train};
 use crate::error::Result;
 use crate::format::table::{Align, Table, visible};
-use crate::import::prepare::{Event, Options, PartReport, Report};
+use crate::import::prepare::{Event, Options, PartReport, Report, SplitFrom};
 
 /// What was made, or would be.
 pub fn people(report: &Report, options: &Options, dry_run: bool) -> Result<()> {
@@ -102,7 +102,11 @@ pub fn advise(report: &Report, options: &Options) {
         print::note("no playlist holds a song of this dataset: no tag can be borrowed; see not-found.tsv");
     }
     if report.train == 0 {
-        print::note("no song trains: the split names none of these songs; see not-found.tsv");
+        let why = match options.split {
+            Some(SplitFrom::Chance { .. }) => "--split-fractions leaves none to training",
+            _ => "the split names none of these songs; see not-found.tsv",
+        };
+        print::note(format!("no song trains: {why}"));
     }
     let help = "--split-fractions 0.7,0.1,0.2 draws all three sides, and a table for --split names them";
     if report.valid == 0 {
@@ -113,9 +117,9 @@ pub fn advise(report: &Report, options: &Options) {
     }
 }
 
-/// What comes next: training, by the small network where there are few songs.
+/// What comes next: training, by the small network where there are few songs; nothing where there is nothing to learn.
 pub fn next(report: &Report, options: &Options) {
-    if report.train > 0 {
+    if report.train > 0 && report.songs_with_tags > report.lend_only {
         let flags = if report.train < train::FEW_SONGS { format!(" {}", train::SMALL) } else { String::new() };
         print::note(format!("Next: tagwalk train {} --out RUN{flags}", options.out.display()));
     }

@@ -2,6 +2,7 @@
 //! tables on one page.
 
 mod foretell;
+mod own;
 mod plan;
 mod report;
 mod show;
@@ -76,6 +77,10 @@ pub struct Args {
     /// Arms, by name (`tagwalk reproduce ... --dry-run` lists them); the first is the baseline [default: all that differ]
     #[arg(long, value_name = "ARM,...", value_delimiter = ',')]
     pub arms: Vec<String>,
+    /// One more arm, by flags of `tagwalk train` beside those that all arms share; the walk as in the paper where they say
+    /// nothing else; may be given again
+    #[arg(long, value_name = "NAME: FLAGS")]
+    pub with: Vec<String>,
     /// Arms that are trained with every range, the best one chosen on validation; the first is the proposed one
     /// [default: walk-exclude-self where songs lack tags, else walk]
     #[arg(long, value_name = "ARM,...", value_delimiter = ',')]

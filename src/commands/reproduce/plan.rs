@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Parser;
 
-use super::Args;
 use super::source::Source;
+use super::{Args, own};
 use crate::commands::flags::TrainFlags;
 use crate::commands::print;
 use crate::dataset::{Dataset, Sides, View};
@@ -56,6 +56,13 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         }
         names(&args.arms).map(|name| named(&known, "--arms", name)).collect::<Result<_>>()?
     };
+    for text in &args.with {
+        let arm = own::arm(text, remove)?;
+        if arms.iter().any(|other| other.slug() == arm.slug()) {
+            return Err(Error::usage("--with", format!("another arm is called {:?}", arm.name)));
+        }
+        arms.push(arm);
+    }
     let among = |flag: &str, given: &[String], usual: &[Arm]| -> Result<Vec<String>> {
         let chosen: Vec<Arm> = match given.is_empty() {
             true => arms.iter().filter(|arm| usual.contains(arm)).cloned().collect(),
@@ -122,9 +129,20 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
 /// A run's flags alone, as `tagwalk train` reads them.
 #[derive(clap::Parser)]
 #[command(no_binary_name = true)]
-struct Alone {
+pub(super) struct Alone {
     #[command(flatten)]
     train: TrainFlags,
+}
+
+impl Alone {
+    /// What the flags say, or which of them is wrong.
+    pub(super) fn read(flags: &[String]) -> Result<TrainFlags> {
+        let read = Alone::try_parse_from(flags).map_err(|e| {
+            let what = e.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+            Error::usage(flags.join(" "), what)
+        })?;
+        Ok(read.train)
+    }
 }
 
 /// The grid's runs: each is what the parser of `tagwalk train` makes of its flags.
@@ -135,13 +153,10 @@ pub fn jobs(args: &Args, spec: &Spec, folder: &Path) -> Result<Vec<Job>> {
     }
     let choice = Choice::cpu(args.device.precision.resolve());
     spec.jobs(&|flags| {
-        let read = Alone::try_parse_from(flags).map_err(|e| {
-            let what = e.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-            Error::usage(flags.join(" "), what)
-        })?;
-        let view = read.train.view.view(read.train.seed)?;
+        let read = Alone::read(flags)?;
+        let view = read.view.view(read.seed)?;
         let (_, dataset) = seen.iter().find(|(top, _)| *top == view.top).unwrap_or(&seen[0]);
-        let mut config = read.train.config(dataset, &Device::Cpu, choice.clone())?;
+        let mut config = read.config(dataset, &Device::Cpu, choice.clone())?;
         config.train.view = view;
         Ok(config)
     })
