@@ -172,8 +172,8 @@ fn a_larger_world_has_the_same_songs_and_more() {
 }
 
 /// Mean cosine of true tags at distance 1 and at distance 5 in playlists, and of pairs drawn from all.
-fn cosines(coherence: f64) -> [f64; 3] {
-    let world = World::new(&Options { coherence, seed: 5, ..large() }).unwrap();
+fn cosines(coherence: f64, nearest_of: usize) -> [f64; 3] {
+    let world = World::new(&Options { coherence, nearest_of, seed: 5, ..large() }).unwrap();
     let width = world.tags.len().div_ceil(8);
     let mut bits = vec![0u8; world.songs.len() * width];
     for (song, s) in world.songs.iter().enumerate() {
@@ -198,13 +198,16 @@ fn cosines(coherence: f64) -> [f64; 3] {
 
 #[test]
 fn playlists_know_as_much_of_the_tags_as_asked() {
-    let (none, half, all) = (cosines(0.0), cosines(0.5), cosines(1.0));
+    let usual = Options::default().nearest_of;
+    let (none, half, all) = (cosines(0.0, usual), cosines(0.5, usual), cosines(1.0, usual));
     println!("{none:.3?} {half:.3?} {all:.3?}");
     // 10,000 pairs: a standard error below 0.004.
     assert!((none[0] - none[2]).abs() < 0.015, "{none:?}");
     assert!(all[0] > none[0] + 0.15 && all[0] > 1.5 * none[0], "{all:?} {none:?}");
     assert!(none[0] + 0.05 < half[0] && half[0] + 0.05 < all[0], "{none:?} {half:?} {all:?}");
     // Order matters: far songs are less alike.
+    let nearer = cosines(1.0, 20 * usual);
+    assert!(nearer[0] > all[0] + 0.05 && nearer[1] > all[1] + 0.05, "{nearer:?} {all:?}");
     assert!(all[1] < all[0] - 0.03 && half[1] < half[0] - 0.03, "{all:?} {half:?}");
 }
 
@@ -245,6 +248,7 @@ fn no_artist_is_on_two_sides_unless_asked() {
 fn what_cannot_be_is_refused_by_its_flag() {
     let cases = [
         (Options { coherence: 1.5, ..small() }, "--coherence"),
+        (Options { nearest_of: 0, ..small() }, "--nearest-of"),
         (Options { untagged: f64::NAN, ..small() }, "--untagged"),
         (Options { recorded: -0.1, ..small() }, "--recorded"),
         (Options { songs: 0, ..small() }, "--songs"),

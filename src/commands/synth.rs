@@ -58,6 +58,9 @@ pub struct Args {
     /// this probability
     #[arg(long, value_name = "SHARE", default_value_t = Options::default().coherence)]
     pub coherence: f64,
+    /// How near: the nearest in style of so many songs drawn by popularity
+    #[arg(long, value_name = "N", default_value_t = Options::default().nearest_of)]
+    pub nearest_of: usize,
     /// Share of the songs that nobody annotates
     #[arg(long, value_name = "SHARE", default_value_t = Options::default().untagged)]
     pub untagged: f64,
@@ -161,6 +164,7 @@ fn options(args: &Args) -> Options {
         playlists: args.playlists,
         length: args.length,
         coherence: args.coherence,
+        nearest_of: args.nearest_of,
         untagged: args.untagged,
         recorded: args.recorded,
         sparse_everywhere: args.sparse_everywhere,

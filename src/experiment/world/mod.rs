@@ -105,7 +105,8 @@ impl World {
             };
         });
         let all: Vec<Style> = songs.iter().map(|song| song.style).collect();
-        let wander = Wander { playlists: options.playlists, length: options.length, coherence: options.coherence };
+        let &Options { playlists, length, coherence, nearest_of, .. } = options;
+        let wander = Wander { playlists, length, coherence, nearest_of };
         let playlists = playlists::wander(seed, &all, &wander);
         Ok(World { options: options.clone(), tags, songs, artists, playlists })
     }

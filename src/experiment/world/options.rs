@@ -27,6 +27,8 @@ pub struct Options {
     pub length: f64,
     /// 0: playlists know nothing of the tags; 1: each next song is near in style to the one before.
     pub coherence: f64,
+    /// A song that is near is the nearest in style of so many drawn.
+    pub nearest_of: usize,
     /// Share of songs that nobody annotates.
     pub untagged: f64,
     /// Mean share of its true tags that is recorded of a song that somebody annotates.
@@ -54,6 +56,7 @@ impl Default for Options {
             playlists: 500,
             length: 8.0,
             coherence: 0.8,
+            nearest_of: 48,
             untagged: 0.5,
             recorded: 0.6,
             sparse_everywhere: false,
@@ -80,6 +83,7 @@ impl Options {
             ("--genres", self.genres, 1, 100_000),
             ("--artist-songs", self.artist_songs, 1, 100_000),
             ("--playlists", self.playlists, 0, 100_000_000),
+            ("--nearest-of", self.nearest_of, 1, 100_000),
             ("--rate", self.rate as usize, 4_000, 192_000),
         ];
         for (flag, value, least, most) in counts {

@@ -6,8 +6,6 @@ use rayon::prelude::*;
 
 use super::styles::{Stream, Style, distance, normal, stream};
 
-/// The next song is the nearest in style of so many drawn: as near in a large world as in a small one.
-const DRAWN: usize = 48;
 /// Standard deviation of the logarithm of a song's popularity.
 const SPREAD: f64 = 0.8;
 
@@ -19,6 +17,8 @@ pub struct Wander {
     pub length: f64,
     /// 0 to 1.
     pub coherence: f64,
+    /// The next song is the nearest in style of so many drawn: as near in a large world as in a small one.
+    pub nearest_of: usize,
 }
 
 /// Songs of each playlist, in order, none twice in one. A song is drawn by its popularity, which its style has no
@@ -54,7 +54,7 @@ pub fn wander(seed: u64, styles: &[Style], wander: &Wander) -> Vec<Vec<u32>> {
             let next = match songs.last() {
                 Some(&last) if near => {
                     let away = |&song: &u32| distance(&styles[last as usize], &styles[song as usize]);
-                    let drawn: Vec<u32> = (0..DRAWN).map(|_| draw(&mut random, &songs)).collect();
+                    let drawn: Vec<u32> = (0..wander.nearest_of).map(|_| draw(&mut random, &songs)).collect();
                     drawn.into_iter().min_by(|a, b| away(a).total_cmp(&away(b))).expect("some are drawn")
                 }
                 _ => draw(&mut random, &songs),
