@@ -6,6 +6,7 @@
 #
 # Variables: ADAPTER (name or index in `tagwalk devices`; the best real GPU unless told), NETWORK, BATCHES, STEPS,
 # PYTHON (with a torch that knows the GPU), GOLDEN=1 (the golden problems on every adapter's first shaders, some minutes).
+# Ends with 1 where a kernel computes wrong; what was measured then is no use.
 set -eu
 root=$(cd "$(dirname "$0")" && pwd)/..
 out=${1:-$root/target/gpu}
@@ -18,16 +19,25 @@ mkdir -p "$out"
 
 say() { printf '\n== %s\n' "$*" >&2; }
 
+# checked FILE COMMAND...: what it prints, on the terminal and in FILE; remembers that it failed.
+status=0
+checked() {
+    file=$out/$1
+    shift
+    "$@" >"$file" || status=1
+    cat "$file"
+}
+
 say "the adapters"
 "$tagwalk" devices | tee "$out/devices.txt"
 say "every kernel against the reference"
 # shellcheck disable=SC2086
-"$tagwalk" check $device | tee "$out/check.txt"
+checked check.txt "$tagwalk" check $device
 # shellcheck disable=SC2086
-"$tagwalk" check $device --precision mixed | tee "$out/check-mixed.txt"
+checked check-mixed.txt "$tagwalk" check $device --precision mixed
 if [ -n "${GOLDEN:-}" ]; then
     say "golden problems"
-    (cd "$root" && cargo test --release --test golden vulkan -- --nocapture) | tee "$out/golden.txt"
+    checked golden.txt cargo test --release --manifest-path "$root/Cargo.toml" --test golden vulkan -- --nocapture
 fi
 say "untuned, tuned"
 # shellcheck disable=SC2086
@@ -44,7 +54,9 @@ say "mixed precision, untuned and tuned"
 {
     "$tagwalk" bench step $device --network "$network" --batch "$batches" --steps "$steps" --precision mixed --no-tune --json
     "$tagwalk" tune $device --network "$network" --batch "${batches%%,*}" --precision mixed >&2
-    "$tagwalk" bench step $device --network "$network" --batch "$batches" --steps "$steps" --precision mixed --json
+    for mode in training inference; do
+        "$tagwalk" bench step $device --network "$network" --batch "$batches" --steps "$steps" --precision mixed --mode "$mode" --json
+    done
 } | tee "$out/mixed.jsonl"
 say "its kernels"
 # shellcheck disable=SC2086
@@ -53,12 +65,16 @@ if "${PYTHON:-python3}" -c 'import torch; raise SystemExit(not torch.cuda.is_ava
     say "PyTorch"
     for mode in training inference; do
         for batch in $(echo "$batches" | tr , ' '); do
-            for more in "" "--channels-last"; do
-                # shellcheck disable=SC2086
-                "${PYTHON:-python3}" "$root/benches/peers/throughput.py" --device cuda --network "$network" --batch "$batch" \
-                    --steps "$steps" --warm-up 3 --mode "$mode" $more | tee -a "$out/pytorch.jsonl"
+            for precision in f32 bf16; do
+                for more in "" "--channels-last" "--compile" "--compile --channels-last"; do
+                    # shellcheck disable=SC2086
+                    "${PYTHON:-python3}" "$root/benches/peers/throughput.py" --device cuda --network "$network" --batch "$batch" \
+                        --steps "$steps" --warm-up 3 --mode "$mode" --precision "$precision" $more | tee -a "$out/pytorch.jsonl"
+                done
             done
         done
     done
 fi
 say "results are in $out"
+[ "$status" = 0 ] || say "A KERNEL COMPUTES WRONG: see check.txt and check-mixed.txt"
+exit "$status"

@@ -3,12 +3,18 @@
 # tags, 80 % of the training songs without any, sides of single songs (`songs`: what is learned may be which game a song is
 # from) or of whole games (`groups`), drawn by the seed with removed tags and initial weights.
 #
+# The real network, with and without borrowed tags only, goes into a folder of its own beside:
+#
+#     GRID=real-songs NETWORK=3^9 RATE=0.01 STEPS=500 FLAGS="--arms none,walk-exclude-self --rates 1" RANGES=0.4 \
+#         benches/music_grid.sh MUSIC OUT songs 3
+#
 #     benches/music_grid.sh MUSIC OUT songs|groups [SEEDS]
 #
 # MUSIC has audio/, playlists/, tags.tsv, songs.tsv and splits_random.tsv (for the shares of the sides). OUT gets data/, made
-# once, and songs/ or groups/, the grid. The network is 3^5-81, STEPS steps of 23 clips: 1740, 40,000 clips. A seed has 21 runs
+# once, and songs/ or groups/, the grid. The network is 3^5-81, STEPS steps of 23 clips: 1740, 40,000 clips. A seed has 20 runs
 # of the network, of about 85 s each on one core of a Zen 4: ten take two and a half hours on two cores, a third of that
-# with STEPS=580. Variables: STEPS, FLAGS (of `tagwalk reproduce`), TAGWALK (the program; else it is built).
+# with STEPS=580, a fifth with that and FLAGS="--precision mixed" on cores with AMX. Variables: STEPS, NETWORK, RATE, RANGES, GRID
+# (the folder), FLAGS (of `tagwalk reproduce`), TAGWALK (the program; else it is built).
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 music=$1 out=$2 by=$3 seeds=${4:-10} steps=${STEPS:-1740}
@@ -23,5 +29,5 @@ if [ ! -e "$out/data/manifest.json" ]; then
         --songs "$music/songs.tsv" --group-column game --split "$music/splits_random.tsv" --excerpt 0:12 --top 50
 fi
 # shellcheck disable=SC2086
-"$tagwalk" reproduce "$out/data" --out "$out/$by" --seeds "$seeds" --split-by "$by" --remove 0.8 --network 3^5-81 --rate 0.05 \
-    --steps "$steps" --ranges 0,0.2,0.4,0.6,0.8 ${FLAGS:-}
+"$tagwalk" reproduce "$out/data" --out "$out/${GRID:-$by}" --seeds "$seeds" --split-by "$by" --remove 0.8 \
+    --network "${NETWORK:-3^5-81}" --rate "${RATE:-0.05}" --steps "$steps" --ranges "${RANGES:-0,0.2,0.4,0.6,0.8}" ${FLAGS:-}

@@ -10,6 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use serde_json::Value;
 use tagwalk::commands::{Cli, Command};
 use tagwalk::dataset::{Dataset, Sides, View};
 use tagwalk::device::Device;
@@ -371,7 +372,42 @@ fn arms_of_ones_own() {
     let of = |arm: &str| -> Vec<_> { rows(&out).into_values().filter(|row| row.arm == arm).collect() };
     let ranges: BTreeSet<String> = of("By kind").iter().map(|row| format!("{:?}", row.range)).collect();
     assert_eq!(ranges, BTreeSet::from(["Some(0.2)".to_string(), "Some(0.6)".to_string()]));
-    assert_eq!((of("none").len(), of("wider").len(), of("wider")[0].range), (1, 1, Some(0.7)));
+    let wider = &of("wider")[0];
+    assert_eq!((of("none").len(), of("wider").len(), wider.range, wider.network.as_str()), (1, 1, Some(0.7), "3^3-9/4"));
+    // As the row says that it can be done by hand.
+    let run = folder.path().join("by hand");
+    let by_hand: Vec<String> = shlex::split(&wider.commands).unwrap();
+    let place = |word: &String| match word.as_str() {
+        "DATASET" => text(&data).to_string(),
+        "RUN" => text(&run).to_string(),
+        _ => word.clone(),
+    };
+    let by_hand: Vec<String> = by_hand.iter().map(place).collect();
+    let (train, evaluate) = by_hand.split_at(by_hand.iter().position(|word| word == "&&").unwrap());
+    let of_words = |words: &[String], more: &[&str]| {
+        let words: Vec<&str> = words.iter().map(String::as_str).skip_while(|word| *word != "tagwalk").skip(1).collect();
+        succeeds(&[&words[..], &["--device", "cpu"], more].concat()).0
+    };
+    of_words(train, &[]);
+    let figures: Value = serde_json::from_str(&of_words(evaluate, &["--json"])).unwrap();
+    assert_eq!(figures["roc_auc"].as_f64(), wider.roc_auc);
+    // A finished grid's dry run draws nothing, and names the arms that it could have.
+    fs::remove_file(out.join("report.html")).unwrap();
+    let (printed, said) = succeeds(&[&all[..], &["--dry-run"]].concat());
+    assert!(
+        said.contains("all 4 runs are done") && printed.contains("wider: ") && printed.contains("three-hops"),
+        "{said}{printed}"
+    );
+    assert!(!out.join("report.html").exists());
+    // Rows that were kept are finished runs to --only as well.
+    let kept = folder.path().join("kept");
+    fs::create_dir(&kept).unwrap();
+    for table in ["runs.csv", "tags.csv"] {
+        fs::copy(out.join(table), kept.join(table)).unwrap();
+    }
+    let words: Vec<&str> = all.iter().map(|&word| if word == text(&out) { text(&kept) } else { word }).collect();
+    let (_, said) = succeeds(&[&words[..], &["--only", "2"]].concat());
+    assert!(said.contains("run 2 is done") && finished(&kept).is_empty(), "{said}");
     // The lines of --list are commands for a shell, names with spaces and all.
     let again = folder.path().join("again");
     let line = list.lines().nth(1).unwrap().replace(text(&out), text(&again));

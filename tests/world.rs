@@ -207,7 +207,7 @@ fn playlists_know_as_much_of_the_tags_as_asked() {
     assert!(none[0] + 0.05 < half[0] && half[0] + 0.05 < all[0], "{none:?} {half:?} {all:?}");
     // Order matters: far songs are less alike.
     let nearer = cosines(1.0, 20 * usual);
-    assert!(nearer[0] > all[0] + 0.05 && nearer[1] > all[1] + 0.05, "{nearer:?} {all:?}");
+    assert!(nearer[0] > all[0] + 0.05 && nearer[1] > all[1] + 0.02, "{nearer:?} {all:?}");
     assert!(all[1] < all[0] - 0.03 && half[1] < half[0] - 0.03, "{all:?} {half:?}");
 }
 

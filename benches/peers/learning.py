@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
 from samplecnn import SampleCNN, losses
+from student import t
 
 MIN_POSITIVES = 5
 
@@ -196,9 +198,7 @@ def compare_runs(table):
             rows.append({"seed": int(seed), "pytorch": auc(peer, truth), "tagwalk": auc(ours, truth)})
             print(json.dumps(rows[-1]))
     difference = np.array([row["tagwalk"] - row["pytorch"] for row in rows])
-    # Student's t, 97.5 %, by degrees of freedom.
-    t = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228}[len(rows) - 1]
-    half = t * difference.std(ddof=1) / len(rows) ** 0.5
+    half = t(len(rows) - 1) * difference.std(ddof=1) / len(rows) ** 0.5
     low, high = difference.mean() - half, difference.mean() + half
     print(json.dumps({"seeds": len(rows), "difference": difference.mean(), "low": low, "high": high, "bound": 0.02}))
     return -0.02 <= low and high <= 0.02

@@ -28,6 +28,8 @@ pub struct Arm {
     /// The paper's row that it belongs to; empty where it is a control of all.
     pub row: &'static str,
     pub propagation: Options,
+    /// Whether the search range of `propagation` is its own wherever a grid has another.
+    pub has_range: bool,
     /// Flags beside those of `propagation`: network, heads, loss, and weights or ranges of named tags.
     pub more: Vec<String>,
 }
@@ -80,7 +82,8 @@ impl Maker {
     fn arm(&self, row: &'static str, name: &str, what: &str, change: impl FnOnce(&mut Options)) -> Arm {
         let mut propagation = Options { exclude_self: true, remove: self.remove, ..Options::default() };
         change(&mut propagation);
-        Arm { name: name.into(), learner: Learner::Network, what: what.into(), row, propagation, more: Vec::new() }
+        let has_range = propagation.range != Options::default().range;
+        Arm { name: name.into(), learner: Learner::Network, what: what.into(), row, propagation, has_range, more: Vec::new() }
     }
 
     fn none(&self) -> Arm {
@@ -223,10 +226,19 @@ pub fn audio_neighbours(remove: f64, lists: &Path) -> Arm {
     Maker { remove }.contexts("", "audio neighbours", what, &[(from, 1.0)])
 }
 
-/// An arm of somebody's own: `flags` of `tagwalk train` beside those that all arms of a grid share.
+/// An arm of somebody's own: `flags` of `tagwalk train` beside what `propagation` says and those that all arms of a grid share.
 pub fn own(name: &str, propagation: Options, flags: Vec<String>) -> Arm {
-    let what = if flags.is_empty() { "the walk as in the paper".into() } else { flags.join(" ") };
-    Arm { name: name.into(), learner: Learner::Network, what, row: "", propagation, more: flags }
+    let arm = Arm {
+        name: name.into(),
+        learner: Learner::Network,
+        what: String::new(),
+        row: "",
+        propagation,
+        has_range: false,
+        more: flags,
+    };
+    let what = arm.flags().join(" ");
+    Arm { what: if what.is_empty() { "the walk as in the paper".into() } else { what }, ..arm }
 }
 
 /// The questions that the paper leaves open, as far as the dataset alone answers them: every mode and reading,

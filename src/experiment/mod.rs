@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `audio` | statistics of songs' sound, and the songs nearest by them |
 //! | [`arms`] | the arms by name: what each does with tags and playlists |
-//! | `floor` | linear models on them, trained on the labels that a network would be |
+//! | `floor` | linear models on songs' log-mel statistics, trained on the labels that a network would be |
 //! | [`groups`] | the mean tags of a song's group as a predictor |
 //! | [`linear`] | logistic regression, the floor |
 //! | [`recovery`] | missing tags that propagation recovers and wrong ones it adds, exactly |

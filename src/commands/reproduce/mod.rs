@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use super::flags::{DeviceFlags, SplitBy};
 use super::{Outcome, print};
 use crate::error::{Error, Result};
+use crate::experiment::Arm;
 use crate::experiment::grid::crew::{self, Crew, News};
 use crate::experiment::grid::spec::About;
 use crate::experiment::grid::store::Found;
 use crate::experiment::grid::work::{Ended, Shop, work};
-use crate::experiment::grid::{Job, Store, job};
+use crate::experiment::grid::{Job, Spec, Store, job};
 use crate::experiment::report::results::Measure;
 use crate::run::interrupt;
 use show::Show;
@@ -182,6 +183,9 @@ pub fn run(args: Args) -> Result<Outcome> {
     }
     let spec = plan::spec(&args, &source, &about)?;
     let jobs = plan::jobs(&args, &spec, source.dataset.folder())?;
+    for arm in spec.arms.iter().filter(|arm| jobs.iter().all(|job| job.arm != arm.name)) {
+        print::note(format_args!("{}: the same runs as another arm's, which stands for both", arm.name));
+    }
     let store = if args.dry_run { Store::at(&args.out) } else { Store::create(&args.out)? };
     let numbered = || jobs.iter().cloned().enumerate().map(|(i, job)| (i + 1, job));
     let kept = store.collected().0;
@@ -210,11 +214,19 @@ pub fn run(args: Args) -> Result<Outcome> {
         heard: Default::default(),
     };
     if let Some(number) = args.only {
+        if number.checked_sub(1).and_then(|i| jobs.get(i)).is_some_and(|job| kept.contains_key(&job.hash())) {
+            print::note(format_args!("run {number} is done: it is in runs.csv"));
+            return Ok(Outcome::Done);
+        }
         return only(&shop, &jobs, number, args.min_positives);
     }
     let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| (job.steps(), job.tags())) else {
         print::note(format_args!("all {} runs are done", jobs.len()));
-        return report::write(&args, &source, &spec, &jobs, &store).map(|()| Outcome::Done);
+        match args.dry_run {
+            true => list_arms(&spec)?,
+            false => report::write(&args, &source, &spec, &jobs, &store)?,
+        }
+        return Ok(Outcome::Done);
     };
     let cores = match args.device.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -229,9 +241,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     shop.threads = crew.threads;
     foretell::foretell(&spec, &jobs, &pending, hardest, crew, &shop)?;
     if args.dry_run {
-        for arm in &spec.arms {
-            print::line(format_args!("  {}: {}", arm.slug(), arm.what))?;
-        }
+        list_arms(&spec)?;
         return Ok(Outcome::Done);
     }
     let show = Show::new(&pending, jobs.len(), args.min_positives);
@@ -249,6 +259,15 @@ pub fn run(args: Args) -> Result<Outcome> {
         print::note(format_args!("run {number} failed: {error}"));
     }
     Ok(if sum.failed.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// The grid's arms, and those that --arms could take beside them.
+fn list_arms(spec: &Spec) -> Result<()> {
+    for arm in &spec.arms {
+        print::line(format_args!("  {}: {}", arm.slug(), arm.what))?;
+    }
+    let others: Vec<String> = plan::others(spec).iter().map(Arm::slug).collect();
+    print::line(format_args!("  --arms also takes: {}", others.join(", ")))
 }
 
 /// One run of the grid.

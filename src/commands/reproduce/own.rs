@@ -33,23 +33,29 @@ pub fn arm(text: &str, remove: f64) -> Result<Arm> {
     if arms::slug(name).is_empty() {
         return Err(wrong("has no name before the colon"));
     }
-    let words = shlex::split(flags).ok_or_else(|| wrong("leaves a quote open"))?;
-    let flag = |word: &str| word.split('=').next().unwrap_or_default().to_string();
-    if let Some(shared) = words.iter().map(|word| flag(word)).find(|flag| SHARED.contains(&flag.as_str())) {
+    // One word a flag, one a value; that of --random-lenders comes only in the flag's own word.
+    let words = shlex::split(flags).ok_or_else(|| wrong("leaves a quote open"))?.into_iter().flat_map(|word| {
+        match word.split_once('=').filter(|(flag, _)| flag.starts_with("--") && *flag != "--random-lenders") {
+            Some((flag, value)) => vec![flag.to_string(), value.to_string()],
+            None => vec![word],
+        }
+    });
+    let words: Vec<String> = words.collect();
+    if let Some(shared) = words.iter().find(|word| SHARED.contains(&word.as_str())) {
         return Err(wrong(&format!("has {shared}, which is the same for all arms")));
     }
     let read = Alone::read(&words)?;
     // What the grid itself varies is the arm's; all else stays in words.
     let propagation = Options { mode: read.propagation.mode, range: read.propagation.range, remove, ..Options::default() };
+    let has_range = words.iter().any(|word| word == "--range");
     let (mut more, mut words) = (Vec::new(), words.into_iter());
     while let Some(word) = words.next() {
-        match ["--mode", "--range"].contains(&flag(&word).as_str()) {
-            false => more.push(word),
-            true if word.contains('=') => {}
+        match word == "--mode" || word == "--range" {
             true => drop(words.next()),
+            false => more.push(word),
         }
     }
-    Ok(arms::own(name, propagation, more))
+    Ok(Arm { has_range, ..arms::own(name, propagation, more) })
 }
 
 #[cfg(test)]
@@ -63,7 +69,13 @@ mod tests {
         assert_eq!((one.name.as_str(), one.propagation.range, one.propagation.remove), ("Deep walks", 0.7, 0.8));
         assert_eq!((one.propagation.mode, one.slug().as_str()), (Mode::Expected, "deep-walks"));
         assert_eq!(one.more, ["--heads", "2", "--tag-weights", "hip hop=2"]);
-        assert_eq!(arm("as printed:", 0.0).unwrap().more, [""; 0]);
+        assert_eq!(one.what, "--mode expected --range 0.7 --remove 0.8 --heads 2 --tag-weights hip hop=2");
+        assert!(one.has_range && arm("same: --range 0.4", 0.0).unwrap().has_range);
+        let plain = arm("as printed:", 0.0).unwrap();
+        assert!(plain.more.is_empty() && !plain.has_range);
+        let sums = arm("sums: --reduction=sum --random-lenders=popularity", 0.0).unwrap();
+        assert_eq!(sums.more, ["--reduction", "sum", "--random-lenders=popularity"]);
+        assert!(sums.sums());
     }
 
     #[test]

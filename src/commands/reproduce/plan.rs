@@ -37,7 +37,8 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     }
     let sparse = remove > 0.0 || about.tagged < about.training;
     let length = list_length(about, remove);
-    let lists = args.out.join(format!("alike-{length}.tsv"));
+    // By the dataset as well: another one's songs of the same names sound otherwise.
+    let lists = args.out.join(format!("alike-{length}-{}.tsv", &source.dataset.fingerprint()[..8]));
     let sound = arms::audio_neighbours(remove, &lists);
     let shown = [arms::fair(remove), vec![sound.clone()], arms::floors(remove)].concat();
     let mut arms: Vec<Arm> = if args.arms.is_empty() {
@@ -48,12 +49,7 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         };
         shown.into_iter().filter(fits).collect()
     } else {
-        let mut known = shown;
-        for arm in arms::questions(remove) {
-            if known.iter().all(|other| other.name != arm.name) {
-                known.push(arm);
-            }
-        }
+        let known = with_questions(shown, remove);
         names(&args.arms).map(|name| named(&known, "--arms", name)).collect::<Result<_>>()?
     };
     for text in &args.with {
@@ -124,6 +120,24 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         steps,
         clips_per_song: args.clips_per_song,
     })
+}
+
+/// These arms, and those that answer what the paper leaves open.
+fn with_questions(mut known: Vec<Arm>, remove: f64) -> Vec<Arm> {
+    for arm in arms::questions(remove) {
+        if known.iter().all(|other| other.name != arm.name) {
+            known.push(arm);
+        }
+    }
+    known
+}
+
+/// Arms that the dataset alone gives and the grid has not.
+pub fn others(spec: &Spec) -> Vec<Arm> {
+    let remove = spec.arms.iter().map(|arm| arm.propagation.remove).fold(0.0, f64::max);
+    let mut all = with_questions([arms::fair(remove), arms::floors(remove)].concat(), remove);
+    all.retain(|arm| spec.arms.iter().all(|other| other.name != arm.name));
+    all
 }
 
 /// A run's flags alone, as `tagwalk train` reads them.

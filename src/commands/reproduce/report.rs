@@ -98,14 +98,19 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
         (
             "training",
             format!(
-                "{} steps of {} clips in every run, rate {}, a fifth after 60 % and after 85 % of the steps, Nesterov momentum 0.9, mean loss, lambda 1; the last weights are scored",
+                "{} steps of {} clips in every run, rate {}, a fifth after 60 % and after 85 % of the steps, Nesterov momentum 0.9, mean loss, lambda 1 where an arm has no others; the last weights are scored",
                 spec.steps, spec.batch, spec.rate
             ),
         ),
         ("removed", format!("{:.0} % of the tagged training songs lose all tags, by seed", 100.0 * remove)),
         (
             "seeds",
-            format!("{} to {}: each decides split, removed tags and initial weights", spec.seeds.start, spec.seeds.end - 1),
+            format!(
+                "{} to {}: each decides {}removed tags and initial weights",
+                spec.seeds.start,
+                spec.seeds.end - 1,
+                if spec.split == SplitBy::Prepared { "" } else { "split, " }
+            ),
         ),
         (
             "search ranges",
@@ -129,7 +134,14 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
                 ),
             },
         ),
-        ("chosen by", format!("{} of each seed's validation songs, over all tags", args.choose_by.name())),
+        (
+            "chosen by",
+            format!(
+                "{} of each seed's validation songs, over all tags{}",
+                args.choose_by.name(),
+                if dataset.manifest().options.get("world").is_some() { ", by their true tags" } else { "" }
+            ),
+        ),
         (
             "intervals",
             format!(
@@ -175,7 +187,10 @@ fn split_note(dataset: &Dataset, split: SplitBy) -> Option<String> {
     let random = "Random split: songs of one group (artist, album, game) are on all sides, so what is learned may be which \
                   group a song is from.";
     if dataset.manifest().groups == 0 {
-        return Some("The dataset has no groups (artist, album, game): how far its split keeps them apart is not known.".into());
+        let drawn = if split == SplitBy::Songs { "Random split. " } else { "" };
+        return Some(format!(
+            "{drawn}The dataset has no groups (artist, album, game): how far its split keeps them apart is not known."
+        ));
     }
     match split {
         SplitBy::Groups => None,

@@ -60,7 +60,7 @@ impl Neighbours {
         }
     }
 
-    /// Writes a table of the columns `song` and `neighbour`, which `--contexts` reads. Fails where a name has a tab or
+    /// Writes a table of the columns `song` and `neighbour`, which `--contexts` reads; several processes may do so at once. Fails where a name has a tab or
     /// a line's end in it.
     pub fn write(&self, path: &Path, dataset: &Dataset) -> Result<()> {
         let mut text = String::from("song\tneighbour\n");
@@ -71,7 +71,7 @@ impl Neighbours {
             }
             names[1..].iter().for_each(|name| text.push_str(&format!("{}\t{name}\n", names[0])));
         }
-        atomic::write(path, text.as_bytes())
+        atomic::write_among(path, text.as_bytes())
     }
 
     /// In place of [`crate::dataset::Dataset::playlists`].

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::Job;
 use super::work::{Ended, Shop, work};
-use super::{Finished, Job};
 use crate::dataset::Dataset;
 use crate::device::Device;
 use crate::error::{Error, Kind, Result};
@@ -102,7 +102,6 @@ pub enum News<'a> {
 /// What came of all jobs.
 #[derive(Default)]
 pub struct Sum {
-    pub finished: Vec<Finished>,
     /// Jobs that another process works on.
     pub elsewhere: Vec<usize>,
     /// Jobs that failed, and why.
@@ -125,7 +124,7 @@ pub fn run(shop: &Shop, jobs: &[(usize, Job)], crew: Crew, tell: &(dyn Fn(News) 
             tell(News::Ended { job: number, how: &how });
             let mut sum = sum.lock().unwrap_or_else(|e| e.into_inner());
             match how {
-                Ok(Ended::Done(finished) | Ended::Before(finished)) => sum.finished.push(*finished),
+                Ok(Ended::Done(_) | Ended::Before(_)) => {}
                 Ok(Ended::Elsewhere) => sum.elsewhere.push(number),
                 Err(e) if matches!(e.kind, Kind::Interrupted | Kind::Device) => {
                     stop.store(true, Ordering::SeqCst);

@@ -1,6 +1,5 @@
 //! Which runs a grid has: arms, seeds, vocabularies, search ranges for the arms that are scanned, and rates for those whose
-//! rate is chosen. A seed
-//! decides split, removed tags and initial weights together, and all arms of a seed share them.
+//! rate is chosen. A seed decides split, removed tags and initial weights together, and all arms of a seed share them.
 
 use std::collections::HashSet;
 
@@ -126,8 +125,7 @@ impl Spec {
     /// An arm's range where it is not scanned.
     fn range_of(&self, arm: &Arm) -> f64 {
         let own = arm.propagation.range;
-        let is_usual = own == playlists::Options::default().range;
-        if arm.propagation.mode != Mode::None && is_usual { self.range } else { own }
+        if arm.propagation.mode == Mode::None || arm.has_range { own } else { self.range }
     }
 
     /// The rate that a multiple makes of the grid's, for a vocabulary.

@@ -35,7 +35,7 @@ impl Factor {
     }
 
     /// Whether rows are alike but for this factor, arm, range and seed.
-    pub fn is_all_between(self, a: &Row, b: &Row) -> bool {
+    pub fn differ_only_in(self, a: &Row, b: &Row) -> bool {
         let same =
             |row: &Row| (row.network.clone(), row.steps, row.batch, row.rate, row.reduction.clone(), row.sides.clone(), row.tags);
         same(a) == same(b)
@@ -80,6 +80,8 @@ pub struct Around<'a> {
     level: f64,
     /// The search range at which other factors are compared.
     pub range: f64,
+    /// The share of tags that the grid itself removes.
+    pub remove: f64,
     /// Settings by factor and value, in order.
     pub all: Vec<(Factor, f64, Setting<'a>)>,
 }
@@ -97,9 +99,18 @@ impl<'a> Around<'a> {
         let mut all: Vec<(Factor, f64, Setting)> = Vec::new();
         for factor in [Factor::Removed, Factor::Coherence] {
             let mut by_value: BTreeMap<u64, Setting> = BTreeMap::new();
-            for finished in kept.iter().filter(|f| factor.is_all_between(here, &f.row)) {
+            let alike: Vec<(f64, &Finished)> = kept
+                .iter()
+                .filter(|f| factor.differ_only_in(here, &f.row))
+                .filter_map(|f| Some((factor.of(&f.row)?, *f)))
+                .collect();
+            for &(value, finished) in &alike {
                 let row = &finished.row;
-                let Some(value) = factor.of(row) else { continue };
+                // Two worlds of one value differ in something else that rows do not tell: none of them, unless one is the grid's.
+                let datasets = || alike.iter().filter(|(other, _)| *other == value).map(|(_, f)| &f.row.dataset);
+                if datasets().any(|other| *other != row.dataset) && row.dataset != here.dataset {
+                    continue;
+                }
                 let setting = by_value.entry(value.to_bits()).or_default();
                 if row.arm == *baseline {
                     setting.baseline.insert(row.seed, finished);
@@ -112,7 +123,7 @@ impl<'a> Around<'a> {
             by_value.retain(|_, setting| !setting.baseline.is_empty() && !setting.proposed.is_empty());
             all.extend(by_value.into_iter().map(|(value, setting)| (factor, f64::from_bits(value), setting)));
         }
-        Some(Around { min_positives: about.min_positives, level: about.level, range: spec.range, all })
+        Some(Around { min_positives: about.min_positives, level: about.level, range: spec.range, remove: here.remove, all })
     }
 
     pub fn of(&self, factor: Factor) -> impl Iterator<Item = (f64, &Setting<'a>)> {

@@ -25,9 +25,7 @@ pub fn factors<'a>(results: &Results, spec: &Spec, kept: impl Iterator<Item = &'
 
 /// The runs of the grid's own setting.
 fn own<'s, 'a>(around: &'s Around<'a>) -> Option<&'s Setting<'a>> {
-    let here = around.all.iter().filter(|one| one.0 == Factor::Removed);
-    // The grid's own setting is the one with most ranges; of equals the last.
-    here.max_by_key(|one| one.2.proposed.len()).map(|one| &one.2)
+    around.of(Factor::Removed).find(|(removed, _)| *removed == around.remove).map(|(_, setting)| setting)
 }
 
 /// Recovered and wrong tags by search range.

@@ -51,7 +51,7 @@ pub fn page(results: &Results, spec: &Spec, figures: &[Figure], categories: &[Ca
         "p",
         format!(
             "What borrowing tags changes, by mean over seeds, with the paper's printed values. Intervals are {}; those over \
-             seeds are corrected for splits that share songs (Nadeau and Bengio).",
+             seeds are corrected for training songs that seeds share (Nadeau and Bengio).",
             percent(about.level)
         ),
     ));
