@@ -414,6 +414,12 @@ fn arms_of_ones_own() {
     let words = shlex::split(&line).unwrap();
     succeeds(&words.iter().skip(1).map(String::as_str).collect::<Vec<_>>());
     fails(&[&all[..], &["--with", "None: --heads 2"]].concat(), 2, &["--with: another arm is called \"None\""]);
+    fails(&[&all[..], &["--with", "far: --range 3"]].concat(), 2, &["--with \"far\": 3 is not between 0 and 1"]);
+    fails(&[&all[..], &["--with", "far: --rang 3"]].concat(), 2, &["--with \"far\": unexpected argument"]);
+    // The first of --arms is the baseline, an own one too.
+    let swapped: Vec<&str> = all.iter().map(|&word| if word == "none" { "wider,none" } else { word }).collect();
+    let (printed, _) = succeeds(&[&swapped[..], &["--dry-run"]].concat());
+    assert!(printed.starts_with("  wider: "), "{printed}");
     fails(&[&all[..], &["--with", "longer: --steps 9"]].concat(), 2, &["--steps, which is the same for all arms"]);
     fails(&[&all[..], &["--with", "missing: --contexts nowhere.tsv"]].concat(), 2, &["--contexts: \"nowhere.tsv\""]);
 }

@@ -10,7 +10,7 @@ use crate::format::table::{self, Align};
 /// Rare tags that are named.
 const SHOWN: usize = 5;
 /// Fewer songs than this are few: with 57, ROC-AUC moved by up to 0.1 from seed to seed (the demo's five).
-const FEW_SONGS: usize = 100;
+pub(super) const FEW_SONGS: usize = 100;
 
 /// What cannot be concluded from so little.
 fn cautions(report: &Report, roc_auc: Option<Interval>) -> Vec<String> {

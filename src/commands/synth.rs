@@ -133,7 +133,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         "{} songs of {} artists, {} with audio ({} train, {} valid, {} test); {} playlists\n\
          {} tags, {:.1} true ones a song; {:.0} % of the tags on fewer than 5 % of the songs\n\
          {} of the songs that train or lend have no recorded tag; {:.0} % of their true tags are recorded\n\
-         next: tagwalk info {out}; tagwalk recovery {out}; tagwalk train {out} --out RUN --network 3^5-81 --rate 0.05 --schedule fixed --steps 2000",
+         next: tagwalk info {out}; tagwalk recovery {out}; tagwalk train {out} --out RUN --network 3^5-81 --rate 0.05 --schedule fixed --steps 2000 --exclude-self",
         report.songs,
         report.artists,
         report.with_audio,

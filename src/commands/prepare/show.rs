@@ -121,7 +121,8 @@ pub fn advise(report: &Report, options: &Options) {
 pub fn next(report: &Report, options: &Options) {
     if report.train > 0 && report.songs_with_tags > report.lend_only {
         let flags = if report.train < train::FEW_SONGS { format!(" {}", train::SMALL) } else { String::new() };
-        print::note(format!("Next: tagwalk train {} --out RUN{flags}", options.out.display()));
+        let walks = if report.playlists > 0 { " --exclude-self" } else { "" };
+        print::note(format!("Next: tagwalk train {} --out RUN{flags}{walks}", options.out.display()));
     }
 }
 

@@ -138,9 +138,9 @@ pub struct Args {
     pub categories: Option<PathBuf>,
 
     #[command(flatten)]
-    pub msd: source::MsdFlags,
-    #[command(flatten)]
     pub device: DeviceFlags,
+    #[command(flatten)]
+    pub msd: source::MsdFlags,
 }
 
 impl Args {

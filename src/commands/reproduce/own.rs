@@ -44,9 +44,11 @@ pub fn arm(text: &str, remove: f64) -> Result<Arm> {
     if let Some(shared) = words.iter().find(|word| SHARED.contains(&word.as_str())) {
         return Err(wrong(&format!("has {shared}, which is the same for all arms")));
     }
-    let read = Alone::read(&words)?;
+    let named = |e: Error| e.place(format!("--with {name:?}"));
+    let read = Alone::read(&words).map_err(named)?;
     // What the grid itself varies is the arm's; all else stays in words.
     let propagation = Options { mode: read.propagation.mode, range: read.propagation.range, remove, ..Options::default() };
+    propagation.check().map_err(named)?;
     let has_range = words.iter().any(|word| word == "--range");
     let (mut more, mut words) = (Vec::new(), words.into_iter());
     while let Some(word) = words.next() {

@@ -41,6 +41,7 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     let lists = args.out.join(format!("alike-{length}-{}.tsv", &source.dataset.fingerprint()[..8]));
     let sound = arms::audio_neighbours(remove, &lists);
     let shown = [arms::fair(remove), vec![sound.clone()], arms::floors(remove)].concat();
+    let own: Vec<Arm> = args.with.iter().map(|text| own::arm(text, remove)).collect::<Result<_>>()?;
     let mut arms: Vec<Arm> = if args.arms.is_empty() {
         let fits = |arm: &Arm| {
             (sparse || !arm.is_for_sparse_tags())
@@ -49,15 +50,16 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         };
         shown.into_iter().filter(fits).collect()
     } else {
-        let known = with_questions(shown, remove);
+        let known = [with_questions(shown, remove), own.clone()].concat();
         names(&args.arms).map(|name| named(&known, "--arms", name)).collect::<Result<_>>()?
     };
-    for text in &args.with {
-        let arm = own::arm(text, remove)?;
-        if arms.iter().any(|other| other.slug() == arm.slug()) {
-            return Err(Error::usage("--with", format!("another arm is called {:?}", arm.name)));
+    for arm in own {
+        match arms.iter().find(|other| other.slug() == arm.slug()) {
+            // --arms has put it in its place.
+            Some(other) if *other == arm => {}
+            Some(_) => return Err(Error::usage("--with", format!("another arm is called {:?}", arm.name))),
+            None => arms.push(arm),
         }
-        arms.push(arm);
     }
     let among = |flag: &str, given: &[String], usual: &[Arm]| -> Result<Vec<String>> {
         let chosen: Vec<Arm> = match given.is_empty() {
@@ -92,6 +94,9 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     let seeds = args.seeds.unwrap_or(if args.full { 10 } else { 3 });
     if args.clips_per_song == 0 || args.batch == 0 {
         return Err(Error::usage("--batch, --clips-per-song", "must be greater than 0"));
+    }
+    if let Some(top) = args.top.iter().filter_map(|top| top.0).find(|&top| top > about.tags) {
+        print::note(format_args!("--top {top}: the dataset has {} tags, all of which are learned", about.tags));
     }
     let mut tops: Vec<Option<usize>> = match args.top.is_empty() {
         true => source.tops.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::source::{MSD, Source};
 use super::{Args, own_command};
+use crate::commands::figures::FEW_SONGS;
 use crate::commands::print;
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
@@ -60,8 +61,8 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
         }
         row(&mut table, "popularity alone", String::new(), &panel.popularity, Default::default());
         print::line(format_args!(
-            "{table}\nRetrieval MAP and ROC-AUC are means over the tags that at least {} of a seed's test songs have.\n",
-            args.min_positives
+            "{table}\nRetrieval MAP and ROC-AUC are means over the tags that at least {} of a seed's test songs have: {} of {} in some seed.\n",
+            args.min_positives, panel.counted, panel.tags
         ))?;
     }
     if !results.missing.is_empty() {
@@ -71,6 +72,12 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
     }
     for note in &about.notes {
         print::note(note);
+    }
+    let others = store.collected().0.into_keys().filter(|hash| jobs.iter().all(|job| job.hash() != *hash)).count();
+    if others > 0 {
+        print::note(format_args!(
+            "runs.csv also keeps {others} rows of other flags; the report is of this command's, but for its figure of one factor at a time"
+        ));
     }
     print::line(format_args!("report: {}", page.display()))
 }
@@ -156,6 +163,10 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
     ];
     let mut notes = Vec::new();
     notes.extend(split_note(dataset, spec.split));
+    let test = rows().map(|row| row.test_songs).min().unwrap_or(0);
+    if test < FEW_SONGS {
+        notes.push(format!("{test} test songs are few to conclude from: with 57, ROC-AUC moved by up to 0.1 from seed to seed."));
+    }
     if spec.seeds.end - spec.seeds.start < 2 {
         notes.push("One seed alone: nothing can be said of how much a figure moves from seed to seed.".into());
     }

@@ -119,7 +119,11 @@ impl Job {
     /// The arm and what tells it from the grid's other runs, for people.
     pub fn title(&self) -> String {
         let range = self.range().map_or(String::new(), |r| format!(", r = {r}"));
-        format!("{}{range}, {} tags, seed {}", self.arm, self.tags(), self.seed)
+        let rate = match self.learner {
+            Learner::Network => format!(", rate {}", self.train.schedule.rate as f32),
+            _ => String::new(),
+        };
+        format!("{}{range}{rate}, {} tags, seed {}", self.arm, self.tags(), self.seed)
     }
 
     /// Two plain commands that do the same in a folder of one's own; for what needs no network one, which shows its like too.

@@ -140,7 +140,13 @@ impl<'a> Comparing<'a> {
         let trained: f64 = rows().map(|row| row.split_songs as f64).sum();
         let ratio = rows().map(|row| row.test_songs as f64).sum::<f64>() / trained.max(1.0);
         let difference = each(|m| mean(differences(m).into_iter().map(Some)));
-        let (relative, over_seeds) = (each(relative), each(|m| corrected(&differences(m), ratio, self.options.level)));
+        let (relative, over_seeds) = (
+            each(relative),
+            each(|m| {
+                // Seeds that agree to the last digit, as on a tag or two, say nothing of how far others would lie.
+                corrected(&differences(m), ratio, self.options.level).filter(|sure| sure.error > 0.0)
+            }),
+        );
         let [by_songs, by_groups, by_tags] = self.resampled(line, &both)?;
         Ok(Compared { seeds: both.len(), difference, relative, over_seeds, by_songs, by_groups, by_tags })
     }
@@ -174,7 +180,7 @@ impl<'a> Comparing<'a> {
             let gains = match &pairs {
                 Some(pairs) => {
                     let boot = paired::Options { replicates: self.options.replicates, seed: 0 };
-                    paired::gains(pairs, unit, &boot)?.map(|gain| gain.map(Ends::from))
+                    paired::gains(pairs, unit, &boot)?.map(|gain| gain.map(Ends::from).filter(|ends| ends.low < ends.high))
                 }
                 None => each(|m| self.kept.get(&id(name, m)).map(IntervalRow::ends)),
             };

@@ -154,7 +154,7 @@ fn table_1(panel: &Panel, spec: &Spec) -> Html {
     if !proposed.chosen.is_empty() {
         about.push_str(&format!("; {} by seed: {}", proposed.choice, chosen(proposed)));
     }
-    about.push_str(&format!(". {} seeds.", proposed.runs.len()));
+    about.push_str(&format!(". {} seeds, {} of the {} tags.", proposed.runs.len(), panel.counted, panel.tags));
     if printed.is_none() {
         let three = |f: &Figures<f64>| Measure::ALL.map(|m| number(Some(m.of(f)))).join(", ");
         let each = paper::TABLE_1.iter().map(|p| format!("{} tags: {} to {}", p.tags, three(&p.baseline), three(&p.proposed)));
@@ -241,7 +241,9 @@ fn all_arms(panel: &Panel, about: &About) -> Html {
             panel.left_out.join(", ")
         ));
     }
-    if !panel.resampled {
+    if panel.baseline().is_none() {
+        text.push_str(" The baseline's runs are missing, so there is nothing to compare with.");
+    } else if !panel.resampled {
         text.push_str(" The runs' scores are not here, so there are no intervals by songs, groups and tags.");
     }
     all([table(&head, lines.chain(beside)), el("p.small", text)])
