@@ -73,6 +73,7 @@ fn arms_are_command_lines() {
     let [mut names, mut slugs, mut flags] = [(); 3].map(|()| BTreeSet::new());
     for (arm, want) in &all {
         assert!(names.insert(arm.name.clone()) && slugs.insert(arm.slug().to_lowercase()), "{}", arm.name);
+        assert_eq!(arm.has_range, arm.propagation.range != Options::default().range, "{}", arm.name);
         assert!(flags.insert(arm.flags().join(" ")), "{}: as another arm", arm.name);
         assert!(!arm.slug().contains(['/', ' ', '^', ',']), "{}", arm.slug());
         let config = config(&data, arm);

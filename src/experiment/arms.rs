@@ -124,11 +124,6 @@ impl Maker {
             (o.mode, o.exclude_self, o.remove) = (Mode::None, false, 0.0);
         })
     }
-
-    fn contexts(&self, row: &'static str, name: &str, what: &str, from: &[(Origin, f64)]) -> Arm {
-        let contexts = from.iter().map(|(from, weight)| Context { from: from.clone(), weight: *weight }).collect();
-        self.arm(row, name, what, |o| o.contexts = contexts)
-    }
 }
 
 /// Borrowing along playlists, another song lending always: what is proposed where training songs lack tags.
@@ -213,9 +208,10 @@ impl Maker {
     /// What a game's or album's name lends.
     fn group_mean(&self) -> Arm {
         let what = "trained on the mean tags of the other songs of a group in place of a playlist's";
-        let arm = self.contexts("C9", "group mean", what, &[(Origin::Group, 1.0)]);
-        let propagation = Options { mode: Mode::Expected, reading: Reading::Eq2, range: 1.0, ..arm.propagation };
-        Arm { propagation, ..arm }
+        self.arm("C9", "group mean", what, |o| {
+            (o.mode, o.reading, o.range) = (Mode::Expected, Reading::Eq2, 1.0);
+            o.contexts = vec![Context { from: Origin::Group, weight: 1.0 }];
+        })
     }
 }
 
@@ -223,7 +219,7 @@ impl Maker {
 pub fn audio_neighbours(remove: f64, lists: &Path) -> Arm {
     let what = "tags borrowed along lists of what sounds alike";
     let from = Origin::File(File { path: lists.into(), column: None, sha256: None });
-    Maker { remove }.contexts("", "audio neighbours", what, &[(from, 1.0)])
+    Maker { remove }.arm("", "audio neighbours", what, |o| o.contexts = vec![Context { from, weight: 1.0 }])
 }
 
 /// An arm of somebody's own: `flags` of `tagwalk train` beside what `propagation` says and those that all arms of a grid share.
