@@ -64,10 +64,11 @@ echo "plain: $all runs"
 if command -v parallel >/dev/null; then
     mkdir -p "$out/parallel"
     grid parallel "$@" --list >"$out/parallel.lines"
-    setsid parallel --will-cite --jobs "$jobs" <"$out/parallel.lines" >"$out/parallel.log" 2>&1 &
-    started=$!
+    parallel --will-cite --jobs "$jobs" <"$out/parallel.lines" >"$out/parallel.log" 2>&1 &
     half parallel "$all"
-    kill -s KILL -- "-$started"
+    # Its jobs are in process groups of their own, and would outlive it.
+    running=$(pgrep -P "$!")
+    kill -s KILL "$!" $running $(for job in $running; do pgrep -P "$job"; done)
     sleep 1
     grid parallel "$@" --collect 2>&1 >/dev/null | grep missing
     grid parallel "$@" --list | parallel --will-cite --jobs "$jobs" >>"$out/parallel.log" 2>&1

@@ -266,12 +266,7 @@ impl Options {
                 ));
             }
         }
-        let default = Options::default();
         let borrowing = [
-            ("propagation.range", self.range != default.range),
-            ("propagation.reading", self.reading != default.reading),
-            ("propagation.exclude_self", self.exclude_self),
-            ("propagation.lend", self.lend != default.lend),
             ("propagation.contexts", !self.contexts.is_empty()),
             ("propagation.shuffle_playlists", self.shuffle_playlists),
             ("propagation.tag_weights", self.tag_weights != TagWeights::Equal),

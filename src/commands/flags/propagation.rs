@@ -87,12 +87,22 @@ impl PropagationFlags {
                 return Err(Error::usage(flag, "is for --mode hops"));
             }
         }
+        let default = Options::default();
+        for (flag, given) in [
+            ("--range", self.range != default.range),
+            ("--reading", self.reading != default.reading),
+            ("--exclude-self", self.exclude_self),
+            ("--lend", self.lend != default.lend),
+        ] {
+            if given && self.mode == Mode::None {
+                return Err(Error::usage(flag, "decides how tags are borrowed, and mode none borrows none: leave it out"));
+            }
+        }
         let names = Names::read(dataset.vocabulary(), self.categories.as_deref())?;
         if self.categories.is_some() && self.range_by_category.is_none() && self.tag_weights.is_none() {
             return Err(Error::usage("--categories", "says nothing by itself")
                 .help("Name its categories in --tag-weights or --range-by-category."));
         }
-        let default = Options::default();
         let mut options = Options {
             mode: self.mode,
             reading: self.reading,
