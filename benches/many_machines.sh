@@ -45,7 +45,7 @@ same() {
     for of in plain "$1"; do sort "$out/$of/intervals.csv" >"$out/$of.intervals"; done
     missing=$(comm -23 "$out/plain.intervals" "$out/$1.intervals" | wc -l)
     [ "$missing" = 0 ] || { echo "$1/intervals.csv: $missing lines of the plain command's are not there" && status=1; }
-    # All columns but seconds, device, program, commands and check, which name folders and clocks.
+    # All columns but those of the clock, of folders, and the sum over all columns.
     for of in plain "$1"; do
         python3 -c '
 import csv, sys

@@ -362,18 +362,18 @@ fn arms_of_ones_own() {
     fs::write(&categories, "high\tpitch\nlow\tpitch\nwarm\tcolour\nbright\tcolour\n").unwrap();
     let by_kind = format!("By kind: --categories '{}' --range-by-category pitch=0.1 --exclude-self", categories.display());
     let base = ["reproduce", text(&data), "--out", text(&out), "--network", "3^3-9/8", "--steps", "4", "--batch", "4"];
-    let more =
-        ["--seeds", "1", "--arms", "none", "--ranges", "0.2,0.6", "--scan", "by-kind", "--device", "cpu", "--bootstrap", "0"];
+    let more = ["--seeds", "1", "--arms", "none,audio-neighbours", "--ranges", "0.2,0.6", "--scan", "by-kind", "--device", "cpu"];
     let with = ["--with", &by_kind, "--with", "wider: --network 3^3-9/4 --heads=2 --range 0.7"];
     let all = [&base[..], &more, &with].concat();
     let (list, _) = succeeds(&[&all[..], &["--list"]].concat());
-    assert_eq!(list.lines().count(), 4, "none, two ranges by kind, wider: {list}");
+    assert_eq!(list.lines().count(), 5, "none, what sounds alike, two ranges by kind, wider: {list}");
     succeeds(&all);
     let of = |arm: &str| -> Vec<_> { rows(&out).into_values().filter(|row| row.arm == arm).collect() };
     let ranges: BTreeSet<String> = of("By kind").iter().map(|row| format!("{:?}", row.range)).collect();
     assert_eq!(ranges, BTreeSet::from(["Some(0.2)".to_string(), "Some(0.6)".to_string()]));
     let wider = &of("wider")[0];
     assert_eq!((of("none").len(), of("wider").len(), wider.range, wider.network.as_str()), (1, 1, Some(0.7), "3^3-9/4"));
+    assert!(of("audio neighbours")[0].commands.contains("--contexts GRID/alike-"), "{}", of("audio neighbours")[0].commands);
     // As the row says that it can be done by hand.
     let run = folder.path().join("by hand");
     let by_hand: Vec<String> = shlex::split(&wider.commands).unwrap();
@@ -395,7 +395,7 @@ fn arms_of_ones_own() {
     fs::remove_file(out.join("report.html")).unwrap();
     let (printed, said) = succeeds(&[&all[..], &["--dry-run"]].concat());
     assert!(
-        said.contains("all 4 runs are done") && printed.contains("wider: ") && printed.contains("three-hops"),
+        said.contains("all 5 runs are done") && printed.contains("wider: ") && printed.contains("three-hops"),
         "{said}{printed}"
     );
     assert!(!out.join("report.html").exists());
@@ -410,14 +410,14 @@ fn arms_of_ones_own() {
     assert!(said.contains("run 2 is done") && finished(&kept).is_empty(), "{said}");
     // The lines of --list are commands for a shell, names with spaces and all.
     let again = folder.path().join("again");
-    let line = list.lines().nth(1).unwrap().replace(text(&out), text(&again));
+    let line = list.lines().nth(2).unwrap().replace(text(&out), text(&again));
     let words = shlex::split(&line).unwrap();
     succeeds(&words.iter().skip(1).map(String::as_str).collect::<Vec<_>>());
     fails(&[&all[..], &["--with", "None: --heads 2"]].concat(), 2, &["--with: another arm is called \"None\""]);
     fails(&[&all[..], &["--with", "far: --range 3"]].concat(), 2, &["--with \"far\": 3 is not between 0 and 1"]);
     fails(&[&all[..], &["--with", "far: --rang 3"]].concat(), 2, &["--with \"far\": unexpected argument"]);
     // The first of --arms is the baseline, an own one too.
-    let swapped: Vec<&str> = all.iter().map(|&word| if word == "none" { "wider,none" } else { word }).collect();
+    let swapped: Vec<&str> = all.iter().map(|&word| if word.starts_with("none,") { "wider,none" } else { word }).collect();
     let (printed, _) = succeeds(&[&swapped[..], &["--dry-run"]].concat());
     assert!(printed.starts_with("  wider: "), "{printed}");
     fails(&[&all[..], &["--with", "longer: --steps 9"]].concat(), 2, &["--steps, which is the same for all arms"]);

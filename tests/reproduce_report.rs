@@ -152,3 +152,51 @@ fn a_dry_run_writes_nothing() {
     assert!(printed.contains("audio-neighbours: ") && printed.contains("linear-tagged-songs: "), "{printed}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
 }
+
+/// Worlds of one coherence that differ in something else are not taken for one, and rows of other grids are said.
+#[test]
+fn only_worlds_alike_but_for_coherence_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("grid");
+    let grid = |name: &str, coherence: &str, playlists: &str| {
+        let world = folder.path().join(name);
+        let made = ["--songs", "60", "--lenders", "20", "--seconds", "0.5", "--untagged", "0", "--sparse-everywhere"];
+        let of = ["synth", "--out", text(&world), "--coherence", coherence, "--playlists", playlists];
+        succeeds(&[&of[..], &made].concat());
+        let flags =
+            ["--network", "3^3-9/8", "--steps", "2", "--batch", "4", "--seeds", "2", "--split-by", "songs", "--top", "all"];
+        let arms = ["--arms", "none,walk", "--scan", "walk", "--ranges", "0.4", "--bootstrap", "0", "--device", "cpu"];
+        succeeds(&[&["reproduce", text(&world), "--out", text(&out)][..], &flags, &arms, &["--min-positives", "1"]].concat()).1
+    };
+    let values = || -> BTreeSet<String> {
+        let table = fs::read_to_string(out.join("data/factors.csv")).unwrap_or_default();
+        table.lines().filter(|line| line.starts_with("coherence")).map(|line| line.split(',').nth(1).unwrap().into()).collect()
+    };
+    assert!(!grid("far", "0", "80").contains("rows of other flags"));
+    assert!(grid("near", "1", "80").contains("runs.csv also keeps 4 rows of other flags"));
+    assert_eq!(values(), ["0.0", "1.0"].map(String::from).into());
+    // A second world of coherence 0: neither is the one that differs from `near` in coherence alone.
+    grid("other", "0", "120");
+    grid("near", "1", "80");
+    assert_eq!(values(), BTreeSet::new(), "one value alone is no factor");
+}
+
+/// One tag that counts says nothing of how a gain varies between tags.
+#[test]
+fn one_tag_has_no_interval_by_tags() {
+    let (folder, data) = with_dataset(192);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none,walk"), ("--steps", "10"), ("--ranges", "0.4")];
+    succeeds(&changed(&data, &out, &changes, &[]));
+    let interval = |least: usize| -> (Option<f64>, usize) {
+        let least = least.to_string();
+        let (printed, _) =
+            succeeds(&changed(&data, &out, &[&changes[..], &[("--min-positives", &least)]].concat(), &["--collect"]));
+        let counted = printed.split("songs have: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let arms: Vec<ArmRow> = row::read(&fs::read(out.join("data/arms.csv")).unwrap()).unwrap();
+        (arms.iter().find(|row| row.arm != "none" && row.measure == "ROC-AUC").unwrap().tags_low, counted)
+    };
+    assert!(matches!(interval(2), (Some(_), 4)), "{:?}", interval(2));
+    let one = (3..60).map(interval).find(|(_, counted)| *counted == 1).expect("tags differ in how many songs have them");
+    assert_eq!(one.0, None);
+}

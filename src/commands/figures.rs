@@ -10,17 +10,19 @@ use crate::format::table::{self, Align};
 /// Rare tags that are named.
 const SHOWN: usize = 5;
 /// Fewer songs than this are few: with 57, ROC-AUC moved by up to 0.1 from seed to seed (the demo's five).
-pub(super) const FEW_SONGS: usize = 100;
+const FEW_SONGS: usize = 100;
+
+/// Says so where test songs are few.
+pub(super) fn few(songs: usize) -> Option<String> {
+    (songs < FEW_SONGS).then(|| {
+        format!("{songs} songs are few to conclude from: with 57, ROC-AUC moved by up to 0.1 from one training seed to another.")
+    })
+}
 
 /// What cannot be concluded from so little.
 fn cautions(report: &Report, roc_auc: Option<Interval>) -> Vec<String> {
     let (songs, frequent) = (report.songs, &report.frequent);
-    let mut all = Vec::new();
-    if songs < FEW_SONGS {
-        all.push(format!(
-            "{songs} songs are few to conclude from: with 57, ROC-AUC moved by up to 0.1 from one training seed to another."
-        ));
-    }
+    let mut all = Vec::from_iter(few(songs));
     if frequent.tags == 0 {
         all.push(format!("No tag has {} songs: there is no figure to compare runs by.", frequent.min_positives));
     }

@@ -318,14 +318,18 @@ impl ViewFlags {
     }
 }
 
+/// Says so where `--top` asks for more tags than there are.
+pub fn say_top(top: Option<usize>, tags: usize) {
+    if let Some(top) = top.filter(|&top| top > tags) {
+        super::print::note(format_args!("--top {top}: the dataset has {tags} tags, all of which are learned"));
+    }
+}
+
 impl TrainFlags {
     /// The dataset as the run sees it.
     pub fn open(&self, folder: &std::path::Path) -> Result<Dataset> {
         let dataset = crate::commands::dataset(folder)?;
-        let tags = dataset.vocabulary().len();
-        if let Some(top) = self.view.top.filter(|&top| top > tags) {
-            crate::commands::print::note(format_args!("--top {top}: the dataset has {tags} tags, all of which are learned"));
-        }
+        say_top(self.view.top, dataset.vocabulary().len());
         dataset.seen(self.view.view(self.seed)?).map_err(|e| match e.place.as_deref() {
             Some(BY_GROUPS) => e.place("--split-by groups").help(
                 "Prepare it with other groups (--group-folder, --group-column), take another --split-seed, or --split-by songs.",

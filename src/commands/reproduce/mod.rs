@@ -214,11 +214,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         heard: Default::default(),
     };
     if let Some(number) = args.only {
-        if number.checked_sub(1).and_then(|i| jobs.get(i)).is_some_and(|job| kept.contains_key(&job.hash())) {
-            print::note(format_args!("run {number} is done: it is in runs.csv"));
-            return Ok(Outcome::Done);
-        }
-        return only(&shop, &jobs, number, args.min_positives);
+        return only(&shop, &jobs, number, &|job| kept.contains_key(&job.hash()), args.min_positives);
     }
     let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| (job.steps(), job.tags())) else {
         print::note(format_args!("all {} runs are done", jobs.len()));
@@ -270,11 +266,15 @@ fn list_arms(spec: &Spec) -> Result<()> {
     print::line(format_args!("  --arms also takes: {}", others.join(", ")))
 }
 
-/// One run of the grid.
-fn only(shop: &Shop, jobs: &[Job], number: usize, min_positives: usize) -> Result<Outcome> {
+/// One run of the grid, unless it `is_kept` as a row of runs.csv.
+fn only(shop: &Shop, jobs: &[Job], number: usize, is_kept: &dyn Fn(&Job) -> bool, min_positives: usize) -> Result<Outcome> {
     let Some(job) = number.checked_sub(1).and_then(|i| jobs.get(i)) else {
         return Err(Error::usage("--only", format!("the grid has runs 1 to {}, not {number}", jobs.len())));
     };
+    if is_kept(job) {
+        print::note(format_args!("run {number} is done: it is in runs.csv"));
+        return Ok(Outcome::Done);
+    }
     let numbered = [(number, job.clone())];
     let show = Show::new(&numbered, jobs.len(), min_positives);
     show.tell(News::Began { job: number });

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::source::Source;
 use super::{Args, own};
-use crate::commands::flags::TrainFlags;
+use crate::commands::flags::{TrainFlags, say_top};
 use crate::commands::print;
 use crate::dataset::{Dataset, Sides, View};
 use crate::device::Device;
@@ -95,9 +95,7 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     if args.clips_per_song == 0 || args.batch == 0 {
         return Err(Error::usage("--batch, --clips-per-song", "must be greater than 0"));
     }
-    if let Some(top) = args.top.iter().filter_map(|top| top.0).find(|&top| top > about.tags) {
-        print::note(format_args!("--top {top}: the dataset has {} tags, all of which are learned", about.tags));
-    }
+    args.top.iter().for_each(|top| say_top(top.0, about.tags));
     let mut tops: Vec<Option<usize>> = match args.top.is_empty() {
         true => source.tops.clone(),
         false => args.top.iter().map(|top| top.0.filter(|&n| n < about.tags)).collect(),

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::source::{MSD, Source};
 use super::{Args, own_command};
-use crate::commands::figures::FEW_SONGS;
-use crate::commands::print;
+use crate::commands::{figures, print};
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::Figures;
@@ -163,10 +162,7 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
     ];
     let mut notes = Vec::new();
     notes.extend(split_note(dataset, spec.split));
-    let test = rows().map(|row| row.test_songs).min().unwrap_or(0);
-    if test < FEW_SONGS {
-        notes.push(format!("{test} test songs are few to conclude from: with 57, ROC-AUC moved by up to 0.1 from seed to seed."));
-    }
+    notes.extend(figures::few(rows().map(|row| row.test_songs).min().unwrap_or(0)));
     if spec.seeds.end - spec.seeds.start < 2 {
         notes.push("One seed alone: nothing can be said of how much a figure moves from seed to seed.".into());
     }

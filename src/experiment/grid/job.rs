@@ -127,15 +127,19 @@ impl Job {
     }
 
     /// Two plain commands that do the same in a folder of one's own; for what needs no network one, which shows its like too.
-    pub fn commands(&self, dataset: &Path, run: &Path) -> String {
-        let (dataset, run) = (quoted(&dataset.display().to_string()), quoted(&run.display().to_string()));
+    /// The dataset, the run and files in the grid's folder are `DATASET`, `RUN` and `GRID/...`: rows are carried to other machines.
+    pub fn commands(&self, grid: &Path) -> String {
         if self.learner != Learner::Network {
             let known = ["--seed", "--split-by", "--top", "--remove", "--range"];
             let own = self.flags.chunks(2).filter(|flag| known.contains(&&*flag[0])).flatten().map(|flag| quoted(flag));
-            return format!("tagwalk baseline {dataset} {}", own.collect::<Vec<_>>().join(" "));
+            return format!("tagwalk baseline DATASET {}", own.collect::<Vec<_>>().join(" "));
         }
-        let flags: Vec<String> = self.flags.iter().map(|flag| quoted(flag)).collect();
-        format!("tagwalk train {dataset} --out {run} {} && tagwalk evaluate {run}", flags.join(" "))
+        let word = |flag: &String| match Path::new(flag).strip_prefix(grid) {
+            Ok(inside) if inside.parent().is_some() => quoted(&Path::new("GRID").join(inside).display().to_string()),
+            _ => quoted(flag),
+        };
+        let flags: Vec<String> = self.flags.iter().map(word).collect();
+        format!("tagwalk train DATASET --out RUN {} && tagwalk evaluate RUN", flags.join(" "))
     }
 }
 

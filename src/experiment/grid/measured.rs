@@ -1,7 +1,6 @@
 //! What is kept of a run that has ended: its figures on validation and test songs, and what its draws recovered.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use super::store::Scores;
 use super::{Finished, Job, Row, TagRow};
@@ -77,7 +76,6 @@ pub fn measured(
         wrong_at_random: pairs.map(|pairs| pairs.wrong_at_random),
         device,
         program: env!("CARGO_PKG_VERSION").into(),
-        commands: job.commands(Path::new("DATASET"), Path::new("RUN")),
         ..Row::default()
     };
     let counts = dataset.tag_counts();

@@ -78,6 +78,7 @@ pub fn work(shop: &Shop, job: &Job, note: &dyn Fn(&str), watch: &mut dyn FnMut(&
     };
     finished.row.seconds = (began.elapsed().as_secs_f64() * 100.0).round() / 100.0;
     finished.row.hash = hash.clone();
+    finished.row.commands = job.commands(shop.store.folder());
     finished.tags.iter_mut().for_each(|tag| tag.hash.clone_from(&hash));
     finished.seal();
     shop.store.keep(&finished, &scores)?;

@@ -2,7 +2,7 @@
 //! of `tagwalk synth`), and the search range. Rows of other grids in the same folder count where they differ in the factor
 //! alone. Beside the gain stands what a draw brings: tags that were missing, and wrong ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -104,11 +104,14 @@ impl<'a> Around<'a> {
                 .filter(|f| factor.differ_only_in(here, &f.row))
                 .filter_map(|f| Some((factor.of(&f.row)?, *f)))
                 .collect();
-            for &(value, finished) in &alike {
+            let mut datasets: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+            for (value, finished) in &alike {
+                datasets.entry(value.to_bits()).or_default().insert(&finished.row.dataset);
+            }
+            for (value, finished) in alike {
                 let row = &finished.row;
                 // Two worlds of one value differ in something else that rows do not tell: none of them, unless one is the grid's.
-                let datasets = || alike.iter().filter(|(other, _)| *other == value).map(|(_, f)| &f.row.dataset);
-                if datasets().any(|other| *other != row.dataset) && row.dataset != here.dataset {
+                if datasets[&value.to_bits()].len() > 1 && row.dataset != here.dataset {
                     continue;
                 }
                 let setting = by_value.entry(value.to_bits()).or_default();

@@ -22,6 +22,7 @@ pub mod results;
 pub mod search;
 pub mod tags;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -87,16 +88,29 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
         Ok(path)
     };
     let (pictures, data) = (place("figures")?, place("data")?);
+    let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
     for figure in &all {
         let several = figure.pictures.len() > 1;
         for (i, picture) in figure.pictures.iter().enumerate() {
             let name = if several { format!("{}-{}.svg", figure.id, i + 1) } else { format!("{}.svg", figure.id) };
-            atomic::write_among(&pictures.join(name), picture.as_bytes())?;
+            files.insert(pictures.join(name), picture.clone().into_bytes());
         }
-        atomic::write_among(&data.join(format!("{}.csv", figure.id)), &figure.csv)?;
+        files.insert(data.join(format!("{}.csv", figure.id)), figure.csv.clone());
     }
-    atomic::write_among(&data.join("tags.csv"), &tags::table(results, spec))?;
-    atomic::write_among(&data.join("arms.csv"), &row::write_headed(&arms(results)))?;
+    files.insert(data.join("tags.csv"), tags::table(results, spec));
+    files.insert(data.join("arms.csv"), row::write_headed(&arms(results)));
+    for (path, bytes) in &files {
+        atomic::write_among(path, bytes)?;
+    }
+    // A figure that an earlier report had and this one has not would be taken for this one's.
+    for (folder, ending) in [(&pictures, "svg"), (&data, "csv")] {
+        let there = fs::read_dir(folder).map_err(|e| Error::io(folder, "cannot list this folder", e))?;
+        for path in there.flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|e| e == ending) && !files.contains_key(&path) {
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
     let page = page::page(results, spec, &all, &categories, about);
     let path = folder.join(PAGE);
     atomic::write_among(&path, page.as_bytes())?;

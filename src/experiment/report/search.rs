@@ -49,14 +49,15 @@ pub fn search_range(results: &Results, spec: &Spec, measures: &[Measure], number
             );
             for (i, scan) in panel.scans.iter().enumerate() {
                 let points: Vec<(f64, f64)> = scan.iter().filter_map(|line| Some((line.range?, value(line)?))).collect();
+                let colour = COLOURS[i % COLOURS.len()];
                 let arm = scan.first().map_or("", |line| line.arm.as_str());
-                plot.curve(arm, &points, COLOURS[i % COLOURS.len()], Stroke::Solid);
+                plot.curve(arm, &points, colour, Stroke::Solid);
                 for line in scan {
                     let (Some(range), Some(y)) = (line.range, value(line)) else { continue };
                     if let Some((_, low, high)) = ends(line) {
-                        plot.whisker(range, low, high, COLOURS[i % COLOURS.len()]);
+                        plot.whisker(range, low, high, colour);
                     }
-                    plot.dot(range, y, COLOURS[i % COLOURS.len()], &format!("{}: {y:.3}", line.name));
+                    plot.dot(range, y, colour, &format!("{}: {y:.3}", line.name));
                     let compared = line.compared.as_ref();
                     rows.push(Point {
                         measure: measure.name(),
