@@ -72,7 +72,8 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
     for note in &about.notes {
         print::note(note);
     }
-    let others = store.collected().0.into_keys().filter(|hash| jobs.iter().all(|job| job.hash() != *hash)).count();
+    let own: BTreeSet<String> = jobs.iter().map(Job::hash).collect();
+    let others = store.collected().0.into_keys().filter(|hash| !own.contains(hash)).count();
     if others > 0 {
         print::note(format_args!(
             "runs.csv also keeps {others} rows of other flags; the report is of this command's, but for its figure of one factor at a time"

@@ -60,8 +60,8 @@ impl Neighbours {
         }
     }
 
-    /// Writes a table of the columns `song` and `neighbour`, which `--contexts` reads; several processes may do so at once. Fails where a name has a tab or
-    /// a line's end in it.
+    /// Writes a table of the columns `song` and `neighbour`, which `--contexts` reads; several processes may do so at once.
+    /// Fails where a name has a tab or a line's end in it.
     pub fn write(&self, path: &Path, dataset: &Dataset) -> Result<()> {
         let mut text = String::from("song\tneighbour\n");
         for list in 0..self.lists().len() {
