@@ -1,6 +1,6 @@
 //! Figs. 1 and 2 of published playlists and tags (`../shared/music/no-audio`), prepared and described by the program, against
 //! the values in its `figures.json`, which a program of its own has counted. Skipped where the folder is absent.
-#![cfg(feature = "import")]
+#![cfg(all(feature = "import", feature = "report"))]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tagwalk::dataset::Dataset;
+use tagwalk::experiment::grid::row;
+use tagwalk::experiment::report::figures;
 
 mod common;
 use common::runs::{succeeds, text};
@@ -165,6 +168,9 @@ fn compare(name: &str, ours: &Value, theirs: &Value) {
     for (rank, of) in theirs["popularity_at_rank"].as_object().unwrap() {
         let own = &tags[rank.parse::<usize>().unwrap() - 1];
         assert!(close(&own["share"], &of["share_of_tagged_songs"], 4), "{name}, rank {rank}: {own}, {of}");
+        // Of tags on as many songs another one may have the rank.
+        let named = tags.iter().find(|tag| tag["tag"] == of["tag"]).unwrap_or_else(|| panic!("{name}: no {of}"));
+        assert_eq!(named["songs"], own["songs"], "{name}, rank {rank}: {own}, {of}");
     }
     let below = tags.iter().filter(|tag| tag["share"].as_f64().unwrap() < 0.05).count() as f64 / tags.len() as f64;
     assert!(close(&json!(below), &theirs["share_of_tags_under_5_percent"], 4), "{name}: {below}");
@@ -178,6 +184,41 @@ fn compare(name: &str, ours: &Value, theirs: &Value) {
     println!("{name}: {} tags, {links} links, ten distances as figures.json", tags.len());
 }
 
+/// The report's figures of the same dataset: those numbers, and the control, of which `figures.json` has one random order.
+fn drawn(name: &str, dataset: &Dataset, ours: &Value, theirs: &Value) {
+    #[derive(serde::Deserialize)]
+    struct Tag {
+        tag: String,
+        songs: u64,
+    }
+    #[derive(serde::Deserialize)]
+    struct At {
+        distance: u64,
+        cosine: f64,
+        shuffled: f64,
+        pairs: u64,
+    }
+    let tail: Vec<Tag> = row::read(&figures::long_tail(dataset).csv).unwrap();
+    let described: BTreeMap<&str, u64> = ours["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| (tag["tag"].as_str().unwrap(), tag["songs"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(tail.iter().map(|tag| (tag.tag.as_str(), tag.songs)).collect::<BTreeMap<_, _>>(), described, "{name}");
+    assert!(tail.windows(2).all(|pair| pair[0].songs >= pair[1].songs), "{name}: ranks go down");
+    let at: Vec<At> = row::read(&figures::distance(dataset).csv).unwrap();
+    let of = &theirs["similarity"];
+    for (i, at) in at.iter().enumerate() {
+        assert_eq!((json!(at.distance), json!(at.pairs)), (of["distance"][i].clone(), of["pairs"][i].clone()), "{name}");
+        assert!(close(&json!(at.cosine), &of["real"][i], 4), "{name}: {}", at.cosine);
+        // Five standard errors of a mean over so many pairs, whose cosines spread by about 0.35.
+        let (control, room) = (of["shuffled"][i].as_f64().unwrap(), 5.0 * 0.35 / (at.pairs as f64).sqrt());
+        assert!((at.shuffled - control).abs() < room, "{name}, distance {}: {} and {control}", at.distance, at.shuffled);
+    }
+    assert_eq!(at.len(), 10, "{name}");
+}
+
 fn with(names: &[&str], read: impl Fn(&Path, &str) -> Set) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/music/no-audio");
     if !folder.exists() {
@@ -187,7 +228,9 @@ fn with(names: &[&str], read: impl Fn(&Path, &str) -> Set) {
     let known: Value = serde_json::from_slice(&fs::read(folder.join("figures.json")).unwrap()).unwrap();
     for name in names {
         let made: PathBuf = tempfile::tempdir().unwrap().keep();
-        compare(name, &described(&read(&folder, name), &made), &known[name]);
+        let ours = described(&read(&folder, name), &made);
+        compare(name, &ours, &known[name]);
+        drawn(name, &Dataset::open(&made.join("dataset")).unwrap(), &ours, &known[name]);
         fs::remove_dir_all(made).unwrap();
     }
 }

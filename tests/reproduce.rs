@@ -16,8 +16,9 @@ use tagwalk::dataset::{Dataset, Sides, View};
 use tagwalk::device::Device;
 use tagwalk::experiment::arms;
 use tagwalk::experiment::grid::spec::SplitBy;
-use tagwalk::experiment::grid::{Spec, TagRow, row};
+use tagwalk::experiment::grid::{Row, Spec, TagRow, row};
 use tagwalk::experiment::report::{ArmRow, read_categories};
+use tagwalk::kernels::Precision;
 
 mod common;
 use common::grids::{command, rows};
@@ -228,7 +229,20 @@ fn the_report_has_every_figure_and_its_numbers_are_those_of_the_tables() {
         if name != "none" {
             let gain = mean(arm, range) - mean("none", None);
             assert!((row.difference.unwrap() - gain).abs() < 1e-12, "{name}");
-            assert!(row.seeds_low.unwrap() <= gain && gain <= row.seeds_high.unwrap());
+            // Nadeau and Bengio, of two seeds: t(1) at 97.5 % is 12.706; the error has the overlap of the splits in it.
+            let by_seed = |arm: &str, range: Option<f64>, seed: u64| {
+                let of = rows.values().find(|r| r.arm == arm && r.seed == seed && (range.is_none() || r.range == range));
+                of.unwrap()
+            };
+            let of = [0, 1].map(|seed| (by_seed(arm, range, seed), by_seed("none", None, seed)));
+            let [a, b] = of.map(|(to, from)| auc(&to.hash) - auc(&from.hash));
+            let sides = |count: fn(&Row) -> usize| of.iter().map(|(to, _)| count(to) as f64).sum::<f64>();
+            let ratio = sides(|row| row.test_songs) / sides(|row| row.split_songs);
+            assert!(ratio > 0.1, "{ratio}: with none the test would say nothing");
+            let far = 12.7062047361747 * ((0.5 + ratio) * (a - b).powi(2) / 2.0).sqrt();
+            for (end, expected) in [(row.seeds_low, gain - far), (row.seeds_high, gain + far)] {
+                assert!((end.unwrap() - expected).abs() < 1e-9 * (1.0 + expected.abs()), "{name}: {end:?}, {expected}");
+            }
             assert!(row.songs_low.is_some() && row.groups_low.is_some() && row.tags_low.is_some());
         }
     }
@@ -259,7 +273,7 @@ fn a_job_is_a_plain_command() {
     dataset(folder.path(), 48);
     let plain = || Dataset::open(folder.path()).unwrap();
     let mut hashes = BTreeSet::new();
-    let mut count = 0;
+    let (mut count, mut known) = (0, None);
     for (split, remove) in [(SplitBy::Prepared, 0.0), (SplitBy::Songs, 0.5)] {
         let spec = Spec {
             arms: [arms::all(remove), vec![arms::walk_sum(remove)], arms::floors(remove)].concat(),
@@ -289,6 +303,9 @@ fn a_job_is_a_plain_command() {
         for job in spec.jobs(&read).unwrap() {
             count += 1;
             hashes.insert(job.hash());
+            if job.learner == arms::Learner::Network {
+                known = Some(job.clone());
+            }
             let theirs = read(&job.flags).unwrap();
             let seen = plain().seen(job.train.view).unwrap();
             assert_eq!(job.config(&seen, &Device::Cpu, Device::Cpu.choice()), theirs, "{:?}", job.flags);
@@ -304,6 +321,11 @@ fn a_job_is_a_plain_command() {
     }
     assert_eq!(hashes.len(), count, "two runs of a grid have one hash");
     assert!(count > 50, "{count} jobs");
+    // Precision is a grid's and no arm's: the plain commands say it, too.
+    let mut mixed = known.expect("there are jobs");
+    assert!(!mixed.commands(folder.path()).contains("--precision"));
+    mixed.settings.choice.precision = Precision::Mixed;
+    assert!(mixed.commands(folder.path()).contains(" --precision mixed && tagwalk evaluate RUN"));
     // Sides and vocabulary decide a run.
     let seen = plain().seen(View { sides: Sides::Songs(3), top: Some(2) }).unwrap();
     assert_eq!((seen.vocabulary().len(), seen.view().top), (2, Some(2)));

@@ -7,7 +7,7 @@ use tagwalk::dataset::Dataset;
 use tagwalk::experiment::grid::{Row, row};
 
 mod common;
-use common::million_songs::million_songs;
+use common::million_songs::{million_songs, track};
 use common::runs::{fails, succeeds, text};
 
 #[test]
@@ -32,6 +32,10 @@ fn from_the_papers_files_to_the_report() {
     assert_eq!(rows.len(), 6);
     assert!(rows.iter().all(|row| row.sides == "prepared" && row.remove == 0.0 && row.test_songs == 1 && row.steps == 5));
     let page = fs::read_to_string(out.join("report.html")).unwrap();
+    // Its songs are grouped by the artists that unique_tracks.txt names, and a split by songs says what it is.
+    let of = |song: &str| (0..dataset.songs()).find(|&s| dataset.name(s) == song).and_then(|s| dataset.group(s));
+    assert_eq!((dataset.manifest().groups, of(&track(4)).map(|group| dataset.group_name(group))), (3, Some("Artist 1")));
+    assert!(page.contains("Random split: songs of one group"));
     assert!(page.contains("26,844") && page.contains("the paper's data") && page.contains("best r at 0.4"));
     // A machine that does one run needs the dataset alone.
     let only = [&command[..], &["--only", "3"]].concat();

@@ -11,7 +11,7 @@ use tagwalk::experiment::report::ArmRow;
 
 mod common;
 use common::grids::{command, rows};
-use common::runs::{succeeds, text, with_dataset};
+use common::runs::{fails, succeeds, text, with_dataset};
 
 /// A grid's command with some of its values changed.
 fn changed<'a>(data: &'a Path, out: &'a Path, changes: &[(&str, &'a str)], more: &[&'a str]) -> Vec<&'a str> {
@@ -90,10 +90,19 @@ fn a_rate_is_chosen_on_validation_for_means_and_for_sums() {
         assert!(of.iter().all(|row| row.reduction == reduction && row.steps == 20));
         let best = of.iter().max_by(|a, b| a.valid_roc_auc.unwrap().total_cmp(&b.valid_roc_auc.unwrap())).unwrap();
         let arms: Vec<ArmRow> = row::read(&fs::read(out.join("data/arms.csv")).unwrap()).unwrap();
-        let line = format!("{arm}, rate chosen on validation");
-        let line = arms.iter().find(|row| row.arm == line && row.measure == "annotation MAP").unwrap();
+        let chosen = |arm: &str| {
+            let name = format!("{arm}, rate chosen on validation");
+            arms.iter().find(|row| row.arm == name && row.measure == "annotation MAP").unwrap()
+        };
+        let line = chosen(arm);
         assert_eq!(line.test, best.annotation_map);
+        assert_eq!(line.chosen, format!("0: {}", best.rate as f32));
+        // The baseline had the same choice, and is what they are measured by.
+        let none = chosen("none");
+        assert_eq!((none.against.as_str(), line.against.as_str()), ("none", "none, rate chosen on validation"));
+        assert!((line.difference.unwrap() - (line.test.unwrap() - none.test.unwrap())).abs() < 1e-12);
     }
+    assert_eq!(rows.values().filter(|row| row.arm == "none").count(), 3);
     // A sum at the rate that makes equal steps of it is the mean, and bit for bit where clips times tags are a power of two.
     let at = |arm: &str, rate: f64| rows.values().find(|row| row.arm == arm && (row.rate - rate).abs() < 1e-12).unwrap();
     let [mean, sum] = [at("walk --exclude-self", 0.05), at("walk, sum", 0.05 / 16.0)].map(|row| row.annotation_map.unwrap());
@@ -192,11 +201,61 @@ fn one_tag_has_no_interval_by_tags() {
         let least = least.to_string();
         let (printed, _) =
             succeeds(&changed(&data, &out, &[&changes[..], &[("--min-positives", &least)]].concat(), &["--collect"]));
-        let counted = printed.split("songs have: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        let counted = printed.split("songs have: ").nth(1).unwrap().split(" of 4").next().unwrap();
+        // `N` in every seed, or `N to M`.
+        let counted = counted.rsplit(' ').next().unwrap().parse().unwrap();
         let arms: Vec<ArmRow> = row::read(&fs::read(out.join("data/arms.csv")).unwrap()).unwrap();
         (arms.iter().find(|row| row.arm != "none" && row.measure == "ROC-AUC").unwrap().tags_low, counted)
     };
     assert!(matches!(interval(2), (Some(_), 4)), "{:?}", interval(2));
     let one = (3..60).map(interval).find(|(_, counted)| *counted == 1).expect("tags differ in how many songs have them");
     assert_eq!(one.0, None);
+}
+
+/// What a folder holds beside a grid stays, and tables that cannot be read whole are kept.
+#[test]
+fn nothing_of_a_users_is_lost() {
+    let (folder, data) = with_dataset(48);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none,walk"), ("--steps", "2"), ("--ranges", "0.4")];
+    let all = changed(&data, &out, &changes, &[]);
+    let drawn = folder.path().join("drawn");
+    for name in ["data", "figures"] {
+        fs::create_dir_all(drawn.join(name)).unwrap();
+    }
+    fs::write(drawn.join("data/mine.csv"), "a,b\n").unwrap();
+    fails(&changed(&data, &drawn, &changes, &[]), 2, &["is not empty", "data"]);
+    succeeds(&all);
+    for (name, text) in [("data/mine.csv", "a,b\n"), ("figures/mine.svg", "<svg/>"), ("data/factors.csv", "old\n")] {
+        fs::write(out.join(name), text).unwrap();
+    }
+    // A row of some other grid, with a cell that is no number.
+    let path = out.join("runs.csv");
+    let table = fs::read_to_string(&path).unwrap();
+    let mut broken = table.clone();
+    broken.push_str("0123456789abcdef,of another grid\n");
+    fs::write(&path, &broken).unwrap();
+    let (_, said) = succeeds(&[&all[..], &["--collect"]].concat());
+    assert!(said.contains("runs.csv") && said.contains("runs.csv.damaged"), "{said}");
+    assert_eq!(fs::read_to_string(out.join("runs.csv.damaged")).unwrap(), broken);
+    assert_eq!(fs::read_to_string(&path).unwrap(), table);
+    assert!(out.join("data/mine.csv").exists() && out.join("figures/mine.svg").exists());
+    assert!(!out.join("data/factors.csv").exists(), "a figure of an earlier report");
+    // Intervals stand for scores that may be gone.
+    fs::write(out.join("intervals.csv"), "key\nx\n").unwrap();
+    fails(&[&all[..], &["--collect"]].concat(), 2, &["intervals.csv", "Put back a whole copy"]);
+}
+
+/// One seed says nothing of how flat a best range is.
+#[test]
+fn one_seed_has_no_errors() {
+    let (folder, data) = with_dataset(192);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none,walk"), ("--steps", "10"), ("--seeds", "1")];
+    succeeds(&changed(&data, &out, &changes, &["--remove", "0.5"]));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("one seed says nothing of how flat") && !page.contains("within a standard error of it"));
+    let range = fs::read_to_string(out.join("data/range.csv")).unwrap();
+    let errors: Vec<&str> = range.lines().skip(1).map(|line| line.split(',').nth(6).unwrap()).collect();
+    assert_eq!(errors, ["", "", ""], "{range}");
 }

@@ -89,7 +89,7 @@ pub fn run(args: Args) -> Result<Outcome> {
         ]);
     }
     print::line(format!(
-        "{} test songs; ROC-AUC and retrieval MAP over the {} tags that at least 5 of them have\n\n{table}",
+        "{} test songs; ROC-AUC and retrieval MAP (macro PR-AUC) over the {} tags that at least 5 of them have\n\n{table}",
         comparison.songs,
         comparison.tags.len()
     ))?;

@@ -19,7 +19,7 @@ use crate::run::{files, interrupt};
 use crate::train::options::Config;
 use crate::train::session;
 
-/// Measure a run on its test songs, or any scores against truth: annotation MAP, retrieval MAP, ROC-AUC
+/// Measure a run on its test songs, or any scores against truth: annotation MAP, retrieval MAP (macro PR-AUC), ROC-AUC
 ///
 /// Average precision and ROC-AUC equal scikit-learn's, ties included. What is not defined (a song
 /// or tag without positives) is left out of the means and counted.

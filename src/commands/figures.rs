@@ -62,7 +62,12 @@ pub fn people(
     let sure = intervals.unwrap_or(Figures { annotation_map: None, retrieval_map: None, roc_auc: None });
     let annotation = [prevalence.annotation_map, popularity.annotation_map];
     row("annotation MAP", figures.annotation_map, sure.annotation_map, Some(annotation));
-    row("retrieval MAP, all tags", figures.retrieval_map, None, Some([prevalence.retrieval_map, popularity.retrieval_map]));
+    row(
+        "retrieval MAP (macro PR-AUC), all tags",
+        figures.retrieval_map,
+        None,
+        Some([prevalence.retrieval_map, popularity.retrieval_map]),
+    );
     row("ROC-AUC, all tags", figures.roc_auc, None, Some([prevalence.roc_auc, popularity.roc_auc]));
     let enough = format!("{} tags with at least {} songs", frequent.tags, frequent.min_positives);
     row(&format!("retrieval MAP, {enough}"), frequent.retrieval_map, sure.retrieval_map, None);

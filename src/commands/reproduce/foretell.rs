@@ -11,38 +11,64 @@ use crate::experiment::grid::crew::{self, Crew};
 use crate::experiment::grid::work::Shop;
 use crate::experiment::grid::{Job, Spec};
 
+/// Runs of one network, which cost the same.
+pub struct Kind<'a> {
+    /// One of them.
+    job: &'a Job,
+    runs: usize,
+    /// Bytes that one takes.
+    pub memory: usize,
+}
+
+/// The kinds of run that there are to do, those that step nothing at the end.
+pub fn kinds(pending: &[(usize, Job)]) -> Result<Vec<Kind<'_>>> {
+    let mut all: Vec<Kind> = Vec::new();
+    for (_, job) in pending {
+        match all.iter_mut().find(|kind| kind.job.network == job.network && kind.job.steps() == job.steps()) {
+            Some(kind) => kind.runs += 1,
+            None => all.push(Kind { job, runs: 1, memory: crew::memory(job)? }),
+        }
+    }
+    all.sort_by_key(|kind| kind.job.steps() == 0);
+    Ok(all)
+}
+
 /// See the module's page.
-pub fn foretell(spec: &Spec, jobs: &[Job], pending: &[(usize, Job)], hardest: &Job, crew: Crew, shop: &Shop) -> Result<()> {
+pub fn foretell(spec: &Spec, jobs: &[Job], pending: usize, kinds: &[Kind], crew: Crew, shop: &Shop) -> Result<()> {
     let dataset = Dataset::open(shop.dataset)?;
-    let each = crew::memory(hardest)?;
-    print::note(format_args!("timing a step of {}, {} at once", hardest.network_name(), crew.at_once));
-    let step = crew::measure(shop, hardest, crew, Duration::from_millis(1500))?;
-    let network = hardest.network.clone();
-    // A forward pass is about a third of a step's work.
-    let scored =
-        |side| dataset.heard(side).map(|song| segments(dataset.samples(song), network.clip_length)).sum::<usize>() as f64;
-    let evaluation = (scored(Split::Valid) + scored(Split::Test)) / spec.batch as f64 / 3.0;
-    let trained = pending.iter().filter(|(_, job)| job.steps() > 0).count();
-    let seconds = trained as f64 * (spec.steps as f64 + evaluation) * step / crew.at_once as f64;
+    let (mut seconds, mut steps) = (0.0, Vec::new());
+    for Kind { job, runs, .. } in kinds.iter().filter(|kind| kind.job.steps() > 0) {
+        print::note(format_args!("timing a step of {}, {} at once", job.network_name(), crew.at_once));
+        let step = crew::measure(shop, job, crew, Duration::from_millis(1500))?;
+        // A forward pass is about a third of a step's work.
+        let length = job.network.clip_length;
+        let scored = |side| dataset.heard(side).map(|song| segments(dataset.samples(song), length)).sum::<usize>() as f64;
+        let evaluation = (scored(Split::Valid) + scored(Split::Test)) / spec.batch as f64 / 3.0;
+        seconds += *runs as f64 * (job.steps() as f64 + evaluation) * step / crew.at_once as f64;
+        let named = if kinds.len() > 1 { format!(" of {} tags by {}", job.tags(), job.network_name()) } else { String::new() };
+        steps.push(format!("a step{named} takes {:.1} ms ({:.1} GFLOP)", 1000.0 * step, crew::gflop(job)?));
+    }
     let time = Duration::try_from_secs_f64(seconds).map_or("longer than can be said".into(), duration);
+    let vocabularies = match spec.tops[..] {
+        [top] => format!("{} tags", top.unwrap_or(spec.vocabulary)),
+        _ => format!("{} vocabularies", spec.tops.len()),
+    };
     print::note(format_args!(
-        "{} runs ({} arms, {} seeds, {}), {} of them to do: {} steps of {} clips each, network {}",
+        "{} runs ({} arms, {} seeds, {vocabularies}), {pending} of them to do: {} steps of {} clips each, network {}",
         jobs.len(),
         spec.arms.len(),
         spec.seeds.end - spec.seeds.start,
-        if spec.tops.len() > 1 { format!("{} vocabularies", spec.tops.len()) } else { format!("{} tags", hardest.tags()) },
-        pending.len(),
         spec.steps,
         spec.batch,
         spec.network
     ));
+    let each = kinds.iter().map(|kind| kind.memory).max().unwrap_or(0);
     print::note(format_args!(
-        "{} at once with {} thread{} each; a step takes {:.1} ms ({:.1} GFLOP): about {time} in all, {} MiB of memory",
+        "{} at once with {} thread{} each; {}: about {time} in all, {} MiB of memory",
         crew.at_once,
         crew.threads,
         if crew.threads == 1 { "" } else { "s" },
-        1000.0 * step,
-        crew::gflop(hardest)?,
+        steps.join("; "),
         (each * crew.at_once) >> 20
     ));
     Ok(())

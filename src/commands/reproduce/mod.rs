@@ -12,13 +12,13 @@ use std::path::PathBuf;
 
 use super::flags::{DeviceFlags, SplitBy};
 use super::{Outcome, print};
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::experiment::Arm;
 use crate::experiment::grid::crew::{self, Crew, News};
-use crate::experiment::grid::spec::About;
 use crate::experiment::grid::store::Found;
 use crate::experiment::grid::work::{Ended, Shop, work};
-use crate::experiment::grid::{Job, Spec, Store, job};
+use crate::experiment::grid::{Job, Sizes, Spec, Store, job};
 use crate::experiment::report::results::Measure;
 use crate::run::interrupt;
 use show::Show;
@@ -176,17 +176,23 @@ pub fn run(args: Args) -> Result<Outcome> {
             .help("The same command without --collect does the runs."));
     }
     let source = Source::open(&args)?;
-    let about = About::of(&source.dataset);
-    if about.tags == 0 || about.test == 0 {
+    let sizes = Sizes::of(&source.dataset);
+    if sizes.tags == 0 || sizes.test == 0 {
         return Err(Error::input(source.dataset.folder(), "has no tags, or no test songs with tags: nothing can be measured")
             .help("`tagwalk info` shows what is in it; `tagwalk prepare` draws a split with --split-fractions."));
     }
-    let spec = plan::spec(&args, &source, &about)?;
+    let spec = plan::spec(&args, &source, &sizes)?;
     let jobs = plan::jobs(&args, &spec, source.dataset.folder())?;
     for arm in spec.arms.iter().filter(|arm| jobs.iter().all(|job| job.arm != arm.name)) {
         print::note(format_args!("{}: the same runs as another arm's, which stands for both", arm.name));
     }
     let store = if args.dry_run { Store::at(&args.out) } else { Store::create(&args.out)? };
+    if args.collect {
+        return report::write(&args, &source, &spec, &jobs, &store).map(|()| Outcome::Done);
+    }
+    if let Some(number) = args.only {
+        return only(&args, &source, &jobs, number, &store);
+    }
     let numbered = || jobs.iter().cloned().enumerate().map(|(i, job)| (i + 1, job));
     let kept = store.collected().0;
     let pending: Vec<(usize, Job)> = numbered()
@@ -198,44 +204,29 @@ pub fn run(args: Args) -> Result<Outcome> {
         }
         return Ok(Outcome::Done);
     }
-    if args.collect {
-        return report::write(&args, &source, &spec, &jobs, &store).map(|()| Outcome::Done);
-    }
-    let device = args.device.open_device()?;
-    let choice = args.device.choice(&device)?;
-    super::flags::say(&device, &choice);
-    let mut shop = Shop {
-        store: &store,
-        dataset: source.dataset.folder(),
-        device: &device,
-        choice,
-        threads: args.device.threads,
-        keep: args.keep_runs,
-        heard: Default::default(),
-    };
-    if let Some(number) = args.only {
-        return only(&shop, &jobs, number, &|job| kept.contains_key(&job.hash()), args.min_positives);
-    }
-    let Some(hardest) = pending.iter().map(|job| &job.1).max_by_key(|job| (job.steps(), job.tags())) else {
+    if pending.is_empty() {
         print::note(format_args!("all {} runs are done", jobs.len()));
         match args.dry_run {
             true => list_arms(&spec)?,
             false => report::write(&args, &source, &spec, &jobs, &store)?,
         }
         return Ok(Outcome::Done);
-    };
+    }
+    let device = args.device.open_device()?;
+    let mut shop = shop(&args, &source, &store, &device)?;
     let cores = match args.device.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let each = crew::memory(hardest)?;
+    let kinds = foretell::kinds(&pending)?;
+    let each = kinds.iter().map(|kind| kind.memory).max().unwrap_or(0);
     let mut crew = Crew::new(&device, pending.len(), cores, crew::free_memory(), each);
     if let Some(at_once) = args.at_once {
         let at_once = (at_once as usize).min(pending.len());
         crew = Crew { at_once, threads: (cores / at_once).max(1) };
     }
     shop.threads = crew.threads;
-    foretell::foretell(&spec, &jobs, &pending, hardest, crew, &shop)?;
+    foretell::foretell(&spec, &jobs, pending.len(), &kinds, crew, &shop)?;
     if args.dry_run {
         list_arms(&spec)?;
         return Ok(Outcome::Done);
@@ -266,19 +257,30 @@ fn list_arms(spec: &Spec) -> Result<()> {
     print::line(format_args!("  --arms also takes: {}", others.join(", ")))
 }
 
-/// One run of the grid, unless it `is_kept` as a row of runs.csv.
-fn only(shop: &Shop, jobs: &[Job], number: usize, is_kept: &dyn Fn(&Job) -> bool, min_positives: usize) -> Result<Outcome> {
+/// What all runs share.
+fn shop<'a>(args: &Args, source: &'a Source, store: &'a Store, device: &'a Device) -> Result<Shop<'a>> {
+    let choice = args.device.choice(device)?;
+    super::flags::say(device, &choice);
+    let (threads, keep) = (args.device.threads, args.keep_runs);
+    Ok(Shop { store, dataset: source.dataset.folder(), device, choice, threads, keep, heard: Default::default() })
+}
+
+/// One run of the grid, unless it is done. Nothing is read of the others: an array has thousands of these.
+fn only(args: &Args, source: &Source, jobs: &[Job], number: usize, store: &Store) -> Result<Outcome> {
     let Some(job) = number.checked_sub(1).and_then(|i| jobs.get(i)) else {
         return Err(Error::usage("--only", format!("the grid has runs 1 to {}, not {number}", jobs.len())));
     };
-    if is_kept(job) {
+    let is_row = matches!(store.find(&job.hash()), Found::Finished(_));
+    if !is_row && store.collected().0.contains_key(&job.hash()) {
         print::note(format_args!("run {number} is done: it is in runs.csv"));
         return Ok(Outcome::Done);
     }
+    let device = args.device.open_device()?;
+    let shop = shop(args, source, store, &device)?;
     let numbered = [(number, job.clone())];
-    let show = Show::new(&numbered, jobs.len(), min_positives);
+    let show = Show::new(&numbered, jobs.len(), args.min_positives);
     show.tell(News::Began { job: number });
-    let how = work(shop, job, &|text| show.tell(News::Note(text)), &mut |event| show.tell(News::Step { job: number, event }));
+    let how = work(&shop, job, &|text| show.tell(News::Note(text)), &mut |event| show.tell(News::Step { job: number, event }));
     show.tell(News::Ended { job: number, how: &how });
     show.end();
     match how? {

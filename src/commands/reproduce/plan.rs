@@ -11,9 +11,9 @@ use crate::commands::print;
 use crate::dataset::{Dataset, Sides, View};
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::experiment::arms::Learner;
 use crate::experiment::audio::{Neighbours, Statistics};
-use crate::experiment::grid::spec::About;
-use crate::experiment::grid::{Job, Spec};
+use crate::experiment::grid::{Job, Sizes, Spec};
 use crate::experiment::{Arm, arms, floor};
 use crate::kernels::Choice;
 use crate::network::family;
@@ -30,13 +30,13 @@ const FULL_EPOCHS: u64 = 10;
 const ALIKE: f64 = 20.0;
 
 /// The grid that the flags ask for on a dataset.
-pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
+pub fn spec(args: &Args, source: &Source, sizes: &Sizes) -> Result<Spec> {
     let remove = args.remove.unwrap_or(source.remove);
     if !(0.0..1.0).contains(&remove) {
         return Err(Error::usage("--remove", format!("{remove} is not a share below 1")));
     }
-    let sparse = remove > 0.0 || about.tagged < about.training;
-    let length = list_length(about, remove);
+    let sparse = remove > 0.0 || sizes.tagged < sizes.training;
+    let length = list_length(sizes, remove);
     // By the dataset as well: another one's songs of the same names sound otherwise.
     let lists = args.out.join(format!("alike-{length}-{}.tsv", &source.dataset.fingerprint()[..8]));
     let sound = arms::audio_neighbours(remove, &lists);
@@ -46,7 +46,7 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         let fits = |arm: &Arm| {
             (sparse || !arm.is_for_sparse_tags())
                 && (remove > 0.0 || *arm != arms::all_tags(remove))
-                && (about.groups > 0 || !arm.needs_groups())
+                && (sizes.groups > 0 || !arm.needs_groups())
         };
         shown.into_iter().filter(fits).collect()
     } else {
@@ -70,7 +70,12 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     };
     let proposed = if sparse { arms::walk(remove) } else { arms::as_printed(remove) };
     let scanned = among("--scan", &args.scan, &[proposed])?;
-    let tuned = among("--tune", &args.tune, &[arms::walk(remove), arms::walk_sum(remove)])?;
+    let mut usual = vec![arms::walk(remove), arms::walk_sum(remove)];
+    // A chosen rate is a gain by itself, so the baseline has the same choice.
+    if arms.iter().any(|arm| usual.contains(arm)) {
+        usual.extend(arms.first().filter(|arm| arm.learner == Learner::Network).cloned());
+    }
+    let tuned = among("--tune", &args.tune, &usual)?;
     let rates = match (args.rates.is_empty(), args.full) {
         (false, _) => args.rates.clone(),
         (true, true) => vec![0.5, 1.0, 2.0],
@@ -89,16 +94,16 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
     }
     ranges.sort_by(f64::total_cmp);
     ranges.dedup();
-    let epoch = (about.training * args.clips_per_song).div_ceil(args.batch.max(1)) as u64;
+    let epoch = (sizes.training * args.clips_per_song).div_ceil(args.batch.max(1)) as u64;
     let steps = args.steps.unwrap_or(if args.full { (FULL_EPOCHS * epoch).max(1) } else { QUICK_STEPS });
     let seeds = args.seeds.unwrap_or(if args.full { 10 } else { 3 });
     if args.clips_per_song == 0 || args.batch == 0 {
         return Err(Error::usage("--batch, --clips-per-song", "must be greater than 0"));
     }
-    args.top.iter().for_each(|top| say_top(top.0, about.tags));
+    args.top.iter().for_each(|top| say_top(top.0, sizes.tags));
     let mut tops: Vec<Option<usize>> = match args.top.is_empty() {
         true => source.tops.clone(),
-        false => args.top.iter().map(|top| top.0.filter(|&n| n < about.tags)).collect(),
+        false => args.top.iter().map(|top| top.0.filter(|&n| n < sizes.tags)).collect(),
     };
     tops.sort_by_key(|top| top.unwrap_or(usize::MAX));
     tops.dedup();
@@ -115,7 +120,7 @@ pub fn spec(args: &Args, source: &Source, about: &About) -> Result<Spec> {
         rates,
         seeds: args.first_seed..args.first_seed.saturating_add(seeds),
         tops,
-        vocabulary: about.tags,
+        vocabulary: sizes.tags,
         split: args.split_by.unwrap_or(source.split),
         network,
         batch: args.batch,
@@ -193,9 +198,9 @@ fn named(known: &[Arm], flag: &str, name: &str) -> Result<Arm> {
 
 /// How long the lists of songs that sound alike are. They are of all songs, whoever may lend, so that they are the same for
 /// every seed: long enough for about [`ALIKE`] songs that do.
-fn list_length(about: &About, remove: f64) -> usize {
-    let lenders = about.tagged as f64 * (1.0 - remove);
-    (ALIKE * about.heard as f64 / lenders.max(1.0)).ceil().min(about.heard as f64) as usize
+fn list_length(sizes: &Sizes, remove: f64) -> usize {
+    let lenders = sizes.tagged as f64 * (1.0 - remove);
+    (ALIKE * sizes.heard as f64 / lenders.max(1.0)).ceil().min(sizes.heard as f64) as usize
 }
 
 /// Makes those lists, unless they are there. Where nothing may be written a walk along playlists stands in for the arm:

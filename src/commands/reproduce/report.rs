@@ -56,11 +56,12 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
                     .and_then(|c| if grouped { c.by_groups.roc_auc } else { c.by_songs.roc_auc })
                     .map_or(String::new(), |g| ends(g.low, g.high)),
             ];
-            row(&mut table, &line.name, line.runs.len().to_string(), &line.mean, gain);
+            let seeds = compared.map_or(line.runs.len(), |c| c.seeds).to_string();
+            row(&mut table, &line.name, seeds, &line.mean, gain);
         }
         row(&mut table, "popularity alone", String::new(), &panel.popularity, Default::default());
         print::line(format_args!(
-            "{table}\nRetrieval MAP and ROC-AUC are means over the tags that at least {} of a seed's test songs have: {} of {} in some seed.\n",
+            "{table}\nRetrieval MAP (macro PR-AUC) and ROC-AUC are means over the tags that at least {} of a seed's test songs have: {} of {}.\n",
             args.min_positives, panel.counted, panel.tags
         ))?;
     }
@@ -105,10 +106,11 @@ fn about(args: &Args, source: &Source, spec: &Spec, results: &Results) -> Result
         (
             "training",
             format!(
-                "{} steps of {} clips in every run, rate {}, a fifth after 60 % and after 85 % of the steps, Nesterov momentum 0.9, mean loss, lambda 1 where an arm has no others; the last weights are scored",
+                "{} steps of {} clips in every run, so that arms are compared at equal cost (the paper stops on validation, row A6); rate {}, a fifth after 60 % and after 85 % of the steps, Nesterov momentum 0.9, mean loss, lambda 1 where an arm has no others; the last weights are scored",
                 spec.steps, spec.batch, spec.rate
             ),
         ),
+        ("precision", args.device.precision.resolve().name().into()),
         ("removed", format!("{:.0} % of the tagged training songs lose all tags, by seed", 100.0 * remove)),
         (
             "seeds",

@@ -12,7 +12,7 @@ use crate::dataset::Dataset;
 use crate::device::Device;
 use crate::experiment::arms::{Arm, Learner};
 use crate::format::hex;
-use crate::kernels::Choice;
+use crate::kernels::{Choice, Precision};
 use crate::network::{Network, family};
 use crate::plan::Settings;
 use crate::playlists::{self, options::Origin};
@@ -131,14 +131,17 @@ impl Job {
     pub fn commands(&self, grid: &Path) -> String {
         if self.learner != Learner::Network {
             let known = ["--seed", "--split-by", "--top", "--remove", "--range"];
-            let own = self.flags.chunks(2).filter(|flag| known.contains(&&*flag[0])).flatten().map(|flag| quoted(flag));
+            let own = self.flags.windows(2).filter(|pair| known.contains(&&*pair[0])).flatten().map(|flag| quoted(flag));
             return format!("tagwalk baseline DATASET {}", own.collect::<Vec<_>>().join(" "));
         }
         let word = |flag: &String| match Path::new(flag).strip_prefix(grid) {
             Ok(inside) if inside.parent().is_some() => quoted(&Path::new("GRID").join(inside).display().to_string()),
             _ => quoted(flag),
         };
-        let flags: Vec<String> = self.flags.iter().map(word).collect();
+        let mut flags: Vec<String> = self.flags.iter().map(word).collect();
+        if self.settings.choice.precision != Precision::default() {
+            flags.extend(["--precision".into(), self.settings.choice.precision.name().into()]);
+        }
         format!("tagwalk train DATASET --out RUN {} && tagwalk evaluate RUN", flags.join(" "))
     }
 }

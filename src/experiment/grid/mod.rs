@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`job`] | one run: its configuration, its hash, its plain commands |
+//! | [`sizes`] | what a dataset has to offer |
 //! | [`spec`] | which runs: arms, ranges, seeds, vocabularies |
 //! | [`store`] | the folder: rows written whole, read with suspicion, claimed by one process at a time |
 //! | [`row`] | what is kept of a run |
@@ -17,11 +18,13 @@ pub mod floor;
 pub mod job;
 pub mod measured;
 pub mod row;
+pub mod sizes;
 pub mod spec;
 pub mod store;
 pub mod work;
 
 pub use job::Job;
 pub use row::{Finished, Row, TagRow};
+pub use sizes::Sizes;
 pub use spec::Spec;
 pub use store::Store;

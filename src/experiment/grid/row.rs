@@ -4,6 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::evaluate::Figures;
+use crate::experiment::recovery::Pairs;
 use crate::format::hex;
 
 /// A run. Figures of the validation songs are what choices are made by; those of the test songs are taken
@@ -66,6 +68,30 @@ pub struct Row {
     pub commands: String,
     /// Of everything above and the tags' rows.
     pub check: String,
+}
+
+impl Row {
+    /// Figures of the validation songs, over all tags.
+    pub fn valid(&self) -> Figures<Option<f64>> {
+        Figures {
+            annotation_map: self.valid_annotation_map,
+            retrieval_map: self.valid_retrieval_map,
+            roc_auc: self.valid_roc_auc,
+        }
+    }
+
+    /// What a draw for every song brings, as far as a row has it.
+    pub fn pairs(&self) -> Option<Pairs> {
+        Some(Pairs {
+            missing: self.missing?,
+            recovered: self.recovered?,
+            untrue: self.untrue?,
+            wrong: self.wrong?,
+            recovered_at_random: self.recovered_at_random?,
+            wrong_at_random: self.wrong_at_random?,
+            ..Pairs::default()
+        })
+    }
 }
 
 /// A tag of a run's test songs.
@@ -132,6 +158,18 @@ pub fn write_headed<T: Serialize + Default>(rows: &[T]) -> Vec<u8> {
     let mut header = write(&[T::default()]);
     header.truncate(header.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1));
     header
+}
+
+/// The rows of a table that can be read, and what is wrong with the others.
+pub fn read_each<T: DeserializeOwned>(bytes: &[u8]) -> (Vec<T>, Vec<String>) {
+    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    for row in csv::Reader::from_reader(bytes).deserialize() {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(e) => wrong.push(e.to_string()),
+        }
+    }
+    (rows, wrong)
 }
 
 /// A table's rows; says what is wrong, and where.

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 
 use super::Job;
 pub use crate::dataset::SplitBy;
-use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::experiment::Arm;
 use crate::playlists::{self, Mode};
@@ -40,37 +39,6 @@ pub struct Spec {
     pub clips_per_song: usize,
 }
 
-/// What a dataset is to an experiment.
-pub struct About {
-    pub tags: usize,
-    pub groups: usize,
-    /// Songs with audio on a side.
-    pub heard: usize,
-    /// Training songs with audio; those of them that have tags.
-    pub training: usize,
-    pub tagged: usize,
-    pub valid: usize,
-    pub test: usize,
-}
-
-impl About {
-    pub fn of(dataset: &Dataset) -> About {
-        let count = |side, tagged: bool| {
-            let on = |&s: &usize| dataset.split(s) == side && dataset.samples(s) > 0 && (!tagged || dataset.is_tagged(s));
-            (0..dataset.songs()).filter(on).count()
-        };
-        About {
-            tags: dataset.vocabulary().len(),
-            groups: dataset.manifest().groups,
-            heard: [Split::Train, Split::Valid, Split::Test].map(|side| count(side, false)).iter().sum(),
-            training: count(Split::Train, false),
-            tagged: count(Split::Train, true),
-            valid: count(Split::Valid, true),
-            test: count(Split::Test, true),
-        }
-    }
-}
-
 /// Reads flags of `tagwalk train`: the configuration that they make.
 pub type Read<'a> = &'a dyn Fn(&[String]) -> Result<Config>;
 
@@ -85,14 +53,20 @@ impl Spec {
         let (mut jobs, mut hashes) = (Vec::new(), HashSet::new());
         for seed in self.seeds.clone() {
             for &top in &self.tops {
+                let mut all: Vec<(String, bool, Job)> = Vec::new();
                 for arm in &self.arms {
                     for (range, rate) in self.cells(arm, top) {
                         let flags = self.flags(arm, range, rate, seed, top);
                         let job = Job::new(arm, flags.clone(), read(&flags)?);
-                        // Of two arms that come to the same here, the first is run.
-                        if hashes.insert(job.hash()) {
-                            jobs.push(job);
-                        }
+                        all.push((job.hash(), self.is_scanned(&arm.name) || self.is_tuned(&arm.name), job));
+                    }
+                }
+                // Of two arms that come to the same here one is run: one that has a choice, since it needs all that it is to
+                // choose among; else the first.
+                let chosen: HashSet<String> = all.iter().filter(|job| job.1).map(|job| job.0.clone()).collect();
+                for (hash, has_choice, job) in all {
+                    if (has_choice || !chosen.contains(&hash)) && hashes.insert(hash) {
+                        jobs.push(job);
                     }
                 }
             }

@@ -28,8 +28,8 @@ use crate::run::files;
 pub const RUNS: &str = "runs.csv";
 pub const TAGS: &str = "tags.csv";
 pub const INTERVALS: &str = "intervals.csv";
-/// What the commands leave in a grid's folder.
-const OWN: [&str; 9] = ["rows", "runs", "dataset", RUNS, TAGS, INTERVALS, "data", "figures", "report.html"];
+/// What the commands leave in a grid's folder before there is a row.
+const OWN: [&str; 6] = ["rows", "runs", "dataset", RUNS, TAGS, INTERVALS];
 
 /// See the module's page.
 pub struct Store {
@@ -181,19 +181,21 @@ impl Store {
 
     /// The finished runs of [`RUNS`] and [`TAGS`], by hash; with what is wrong with others in them.
     pub fn collected(&self) -> (BTreeMap<String, Finished>, Vec<String>) {
-        let (mut all, mut wrong) = (BTreeMap::new(), Vec::new());
+        let mut all = BTreeMap::new();
         let path = self.folder.join(RUNS);
-        let read = || -> std::result::Result<(Vec<Row>, Vec<TagRow>), String> {
-            let bytes = |name: &str| fs::read(self.folder.join(name)).map_err(|e| format!("{name}: {e}"));
-            Ok((row::read(&bytes(RUNS)?)?, row::read(&bytes(TAGS)?)?))
-        };
         if !path.exists() {
-            return (all, wrong);
+            return (all, Vec::new());
         }
-        let (rows, tags) = match read() {
+        let bytes =
+            |name: &str| fs::read(self.folder.join(name)).map_err(|e| format!("{}: {e}", self.folder.join(name).display()));
+        let (rows, tags) = match bytes(RUNS).and_then(|rows| Ok((rows, bytes(TAGS)?))) {
             Ok(read) => read,
-            Err(what) => return (all, vec![format!("{}: {what}", path.display())]),
+            Err(what) => return (all, vec![what]),
         };
+        let (rows, wrong) = row::read_each::<Row>(&rows);
+        let mut wrong: Vec<String> = wrong.into_iter().map(|what| format!("{}: {what}", path.display())).collect();
+        // A run that lacks a tag does not fit its check.
+        let (tags, _) = row::read_each::<TagRow>(&tags);
         let mut by_run: BTreeMap<String, Vec<TagRow>> = BTreeMap::new();
         tags.into_iter().for_each(|tag| by_run.entry(tag.hash.clone()).or_default().push(tag));
         for row in rows {
@@ -215,10 +217,31 @@ impl Store {
         atomic::write_among(&self.folder.join(RUNS), &row::write(&rows))
     }
 
-    /// The rows of [`INTERVALS`]; none where it is not there or cannot be read: what is in it can be made again.
-    pub fn intervals<T: DeserializeOwned>(&self) -> Vec<T> {
-        let bytes = fs::read(self.folder.join(INTERVALS)).unwrap_or_default();
-        row::read(&bytes).unwrap_or_default()
+    /// Keeps what is there of [`RUNS`] and [`TAGS`] beside, as `NAME.damaged`.
+    pub fn set_aside(&self) -> Result<()> {
+        for name in [RUNS, TAGS] {
+            let path = self.folder.join(name);
+            if path.exists() {
+                let aside = self.folder.join(format!("{name}.damaged"));
+                fs::copy(&path, &aside).map_err(|e| Error::io(&aside, "cannot be written", e))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of [`INTERVALS`]; none where it is not there. They stand for scores that may be gone, so a file that cannot be
+    /// read is not passed over.
+    pub fn intervals<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        let path = self.folder.join(INTERVALS);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io(&path, "cannot be read", e)),
+        };
+        row::read(&bytes).map_err(|what| {
+            Error::input(&path, what)
+                .help("Put back a whole copy, or move it away: intervals are then made of the scores that there are.")
+        })
     }
 
     /// Writes [`INTERVALS`].

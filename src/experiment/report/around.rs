@@ -2,15 +2,17 @@
 //! of `tagwalk synth`), and the search range. Rows of other grids in the same folder count where they differ in the factor
 //! alone. Beside the gain stands what a draw brings: tags that were missing, and wrong ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
 use super::About;
+use super::compared::over_seeds;
 use super::results::{Measure, Results, figures, mean};
 use crate::evaluate::Figures;
-use crate::evaluate::seeds::{OverSeeds, corrected};
+use crate::evaluate::seeds::OverSeeds;
 use crate::experiment::grid::{Finished, Row, Spec};
+use crate::experiment::recovery::Pairs;
 
 /// What is varied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,36 +96,35 @@ impl<'a> Around<'a> {
             let line = panel.lines.iter().find(|line| line.arm == name)?;
             line.runs.values().next().map(|hash| &results.runs[hash].finished.row)
         };
-        // The baseline is never tuned, so that its row has the grid's rate.
+        // An arm's first line is at the grid's rate.
         let here = own(baseline)?;
+        // Rows do not tell all that a grid or a world may be set to: the grid's own are told by their runs, and of others' two
+        // datasets, or two rows of one arm, range and seed, are two grids, of which neither may differ in the factor alone.
+        let own: HashSet<&str> = results.runs.keys().map(String::as_str).collect();
         let mut all: Vec<(Factor, f64, Setting)> = Vec::new();
         for factor in [Factor::Removed, Factor::Coherence] {
             let mut by_value: BTreeMap<u64, Setting> = BTreeMap::new();
-            let alike: Vec<(f64, &Finished)> = kept
-                .iter()
-                .filter(|f| factor.differ_only_in(here, &f.row))
-                .filter_map(|f| Some((factor.of(&f.row)?, *f)))
-                .collect();
-            let mut datasets: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
-            for (value, finished) in &alike {
-                datasets.entry(value.to_bits()).or_default().insert(&finished.row.dataset);
-            }
-            for (value, finished) in alike {
+            let (mut mixed, mut datasets): (BTreeSet<u64>, BTreeMap<u64, &str>) = Default::default();
+            for finished in kept.iter().filter(|f| factor.differ_only_in(here, &f.row)) {
                 let row = &finished.row;
-                // Two worlds of one value differ in something else that rows do not tell: none of them, unless one is the grid's.
-                if datasets[&value.to_bits()].len() > 1 && row.dataset != here.dataset {
+                let Some(value) = factor.of(row) else { continue };
+                let is_here = Some(value) == factor.of(here);
+                if is_here && !own.contains(row.hash.as_str()) {
                     continue;
                 }
                 let setting = by_value.entry(value.to_bits()).or_default();
-                if row.arm == *baseline {
-                    setting.baseline.insert(row.seed, finished);
-                } else if row.arm == *proposed
-                    && let Some(range) = row.range
-                {
-                    setting.proposed.entry(range.to_bits()).or_default().insert(row.seed, finished);
+                let runs = match row.range {
+                    None if row.arm == *baseline => &mut setting.baseline,
+                    Some(range) if row.arm == *proposed => setting.proposed.entry(range.to_bits()).or_default(),
+                    _ => continue,
+                };
+                let (value, twice) = (value.to_bits(), runs.insert(row.seed, finished).is_some());
+                if twice || *datasets.entry(value).or_insert(&row.dataset) != row.dataset {
+                    mixed.insert(value);
                 }
             }
-            by_value.retain(|_, setting| !setting.baseline.is_empty() && !setting.proposed.is_empty());
+            by_value
+                .retain(|value, setting| !mixed.contains(value) && !setting.baseline.is_empty() && !setting.proposed.is_empty());
             all.extend(by_value.into_iter().map(|(value, setting)| (factor, f64::from_bits(value), setting)));
         }
         Some(Around { min_positives: about.min_positives, level: about.level, range: spec.range, remove: here.remove, all })
@@ -146,9 +147,7 @@ impl<'a> Around<'a> {
     ) -> (Vec<f64>, Option<OverSeeds>) {
         let both = || to.iter().filter_map(|(seed, b)| Some((*from.get(seed)?, *b)));
         let differences: Vec<f64> = both().filter_map(|(a, b)| Some(m.of(&self.test(b))? - m.of(&self.test(a))?)).collect();
-        let (test, trained) = both()
-            .fold((0.0, 0.0), |(test, trained), (_, b)| (test + b.row.test_songs as f64, trained + b.row.split_songs as f64));
-        let sure = corrected(&differences, test / f64::max(trained, 1.0), self.level);
+        let sure = over_seeds(&differences, both().map(|(_, b)| &b.row), self.level);
         (differences, sure)
     }
 
@@ -156,7 +155,7 @@ impl<'a> Around<'a> {
         let mut points = Vec::new();
         for (factor, value, setting) in &self.all {
             for (range, runs) in &setting.proposed {
-                let share = |of: &dyn Fn(&Row) -> Option<f64>| mean(runs.values().map(|f| of(&f.row)));
+                let share = |of: fn(&Pairs) -> Option<f64>| brought(runs, of);
                 for m in Measure::ALL {
                     let (differences, sure) = self.gain(&setting.baseline, runs, m);
                     points.push(Point {
@@ -167,14 +166,14 @@ impl<'a> Around<'a> {
                         seeds: differences.len(),
                         baseline: mean(setting.baseline.values().map(|f| m.of(&self.test(f)))),
                         proposed: mean(runs.values().map(|f| m.of(&self.test(f)))),
-                        validation: mean(runs.values().map(|f| validation(&f.row, m))),
+                        validation: mean(runs.values().map(|f| m.of(&f.row.valid()))),
                         gain: mean(differences.into_iter().map(Some)),
                         low: sure.map(|s| s.low),
                         high: sure.map(|s| s.high),
-                        recovered: share(&recovered),
-                        wrong: share(&wrong),
-                        precision: share(&precision),
-                        precision_at_random: share(&precision_at_random),
+                        recovered: share(Pairs::recovered_share),
+                        wrong: share(Pairs::wrong_share),
+                        precision: share(Pairs::precision),
+                        precision_at_random: share(Pairs::precision_at_random),
                     });
                 }
             }
@@ -183,30 +182,7 @@ impl<'a> Around<'a> {
     }
 }
 
-pub fn validation(row: &Row, m: Measure) -> Option<f64> {
-    m.of(&Figures {
-        annotation_map: row.valid_annotation_map,
-        retrieval_map: row.valid_retrieval_map,
-        roc_auc: row.valid_roc_auc,
-    })
-}
-
-fn share(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
-    part.zip(whole).filter(|(_, whole)| *whole > 0.0).map(|(part, whole)| part / whole)
-}
-
-pub fn recovered(row: &Row) -> Option<f64> {
-    share(row.recovered, row.missing.map(|n| n as f64))
-}
-
-pub fn wrong(row: &Row) -> Option<f64> {
-    share(row.wrong, row.untrue.map(|n| n as f64))
-}
-
-pub fn precision(row: &Row) -> Option<f64> {
-    share(row.recovered, row.recovered.zip(row.wrong).map(|(a, b)| a + b))
-}
-
-pub fn precision_at_random(row: &Row) -> Option<f64> {
-    share(row.recovered_at_random, row.recovered_at_random.zip(row.wrong_at_random).map(|(a, b)| a + b))
+/// A share of what draws bring, by mean over seeds.
+pub fn brought(runs: &BTreeMap<u64, &Finished>, of: fn(&Pairs) -> Option<f64>) -> Option<f64> {
+    mean(runs.values().map(|f| of(&f.row.pairs()?)))
 }

@@ -1,20 +1,22 @@
-//! An arm beside the baseline, paired by seed: the difference, and how sure it is over seeds, songs, groups and tags. The
+//! An arm beside a baseline, paired by seed: the difference, and how sure it is over seeds, songs, groups and tags. The
 //! bootstrap needs all songs' scores, which are large; what it came to is kept as rows, by what it was made from, and
 //! taken from there where the scores are gone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::results::{Line, Measure, Options, Run, each, frequent, mean};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, View};
 use crate::error::Result;
 use crate::evaluate::paired::{self, Gain, Pair, Unit};
 use crate::evaluate::seeds::{OverSeeds, corrected};
 use crate::evaluate::{Figures, Measured, Table, songs};
-use crate::experiment::grid::Store;
+use crate::experiment::grid::store::Scores;
+use crate::experiment::grid::{Row, Store};
 use crate::format::hex;
 
 /// A gain over the baseline.
@@ -65,69 +67,86 @@ pub struct IntervalRow {
 
 const UNITS: [(Unit, &str); 3] = [(Unit::Songs, "songs"), (Unit::Groups, "groups"), (Unit::Tags, "tags")];
 
+/// The test songs of runs that see the dataset alike.
+struct Tested {
+    view: View,
+    songs: Vec<u32>,
+    groups: Vec<Option<u32>>,
+    /// u8 `[song, tag]`
+    truth: Vec<u8>,
+}
+
 /// A run's test songs, ranked.
 struct Scored {
     table: Measured,
-    songs: Vec<u32>,
-    groups: Vec<Option<u32>>,
+    tested: Rc<Tested>,
 }
 
-/// Compares lines with one baseline.
+/// Compares lines with others, a line at a time: ranked songs are many, and only baselines' stay.
 pub struct Comparing<'a> {
     runs: &'a HashMap<String, Run>,
-    baseline: &'a Line,
     store: &'a Store,
     dataset: &'a Path,
     options: &'a Options,
-    /// Of the runs whose scores are there, by hash.
-    scored: HashMap<String, Scored>,
+    tested: Vec<Rc<Tested>>,
+    /// Of baselines' runs, by hash; `None` where their scores are gone.
+    baselines: HashMap<String, Option<Scored>>,
     /// Intervals by key, unit and figure: those that were there, and those that were made.
     kept: HashMap<(String, String, String), IntervalRow>,
     made: BTreeMap<(String, String, String), IntervalRow>,
 }
 
+/// How sure a mean of differences by seed is; `rows` are those of one side of each.
+pub fn over_seeds<'r>(differences: &[f64], rows: impl Iterator<Item = &'r Row>, level: f64) -> Option<OverSeeds> {
+    // By the split's training side, whatever share of it an arm can train on.
+    let (test, trained) =
+        rows.fold((0.0, 0.0), |(test, trained), row| (test + row.test_songs as f64, trained + row.split_songs as f64));
+    // Seeds that agree to the last digit, as on a tag or two, say nothing of how far others would lie.
+    corrected(differences, test / f64::max(trained, 1.0), level).filter(|sure| sure.error > 0.0)
+}
+
 impl<'a> Comparing<'a> {
     pub fn new(
         runs: &'a HashMap<String, Run>,
-        baseline: &'a Line,
         store: &'a Store,
         dataset: &'a Path,
         options: &'a Options,
-    ) -> Comparing<'a> {
-        let kept = store.intervals().into_iter().map(|row| (id(&row), row)).collect();
-        Comparing { runs, baseline, store, dataset, options, scored: HashMap::new(), kept, made: BTreeMap::new() }
+    ) -> Result<Comparing<'a>> {
+        let kept = store.intervals()?.into_iter().map(|row| (id(&row), row)).collect();
+        let (tested, baselines, made) = (Vec::new(), HashMap::new(), BTreeMap::new());
+        Ok(Comparing { runs, store, dataset, options, tested, baselines, kept, made })
     }
 
-    /// Reads the scores of the baseline's runs and of some lines', as far as they are there.
-    pub fn read<'l>(&mut self, lines: impl Iterator<Item = &'l Line>) -> Result<()> {
-        let mut hashes: Vec<&String> = self.baseline.runs.values().chain(lines.flat_map(|line| line.runs.values())).collect();
-        hashes.sort_by_key(|hash| (self.runs[*hash].job.seed, *hash));
-        hashes.dedup();
-        let mut seen: Option<Dataset> = None;
-        for hash in hashes {
-            let run = &self.runs[hash];
-            let Some(scores) = self.store.scores(&run.finished) else { continue };
-            let view = run.job.train.view;
-            if seen.as_ref().is_none_or(|dataset| dataset.view() != view) {
-                seen = Some(Dataset::open(self.dataset)?.seen(view)?);
-            }
-            let Some(dataset) = &seen else { continue };
-            if scores.songs.iter().any(|&song| song as usize >= dataset.songs()) {
-                continue;
-            }
-            let numbers: Vec<usize> = scores.songs.iter().map(|&song| song as usize).collect();
-            let truth = songs::truth(dataset, &numbers)?;
-            let table = Measured::new(&Table::new(&scores.scores, &truth, run.job.tags())?);
-            let groups = numbers.iter().map(|&song| dataset.group(song)).collect();
-            self.scored.insert(hash.clone(), Scored { table, songs: scores.songs, groups });
+    /// A run's scores, ranked, as far as they are there.
+    fn scored(&mut self, hash: &str) -> Result<Option<Scored>> {
+        let run = &self.runs[hash];
+        let Some(Scores { scores, songs }) = self.store.scores(&run.finished) else { return Ok(None) };
+        let Some(tested) = self.tested(run.job.train.view, songs)? else { return Ok(None) };
+        let table = Measured::new(&Table::new(&scores, &tested.truth, run.job.tags())?);
+        Ok(Some(Scored { table, tested }))
+    }
+
+    /// Those songs, seen so; `None` where the dataset has not so many.
+    fn tested(&mut self, view: View, songs: Vec<u32>) -> Result<Option<Rc<Tested>>> {
+        if let Some(tested) = self.tested.iter().find(|tested| tested.view == view && tested.songs == songs) {
+            return Ok(Some(tested.clone()));
         }
-        Ok(())
+        let dataset = Dataset::open(self.dataset)?.seen(view)?;
+        if songs.iter().any(|&song| song as usize >= dataset.songs()) {
+            return Ok(None);
+        }
+        let numbers: Vec<usize> = songs.iter().map(|&song| song as usize).collect();
+        let truth = songs::truth(&dataset, &numbers)?;
+        let groups = numbers.iter().map(|&song| dataset.group(song)).collect();
+        let tested = Rc::new(Tested { view, songs, groups, truth });
+        self.tested.push(tested.clone());
+        Ok(Some(tested))
     }
 
-    /// A line's gain.
-    pub fn with(&mut self, line: &Line) -> Result<Compared> {
+    /// A line's gain over a baseline.
+    pub fn with(&mut self, baseline: &Line, line: &Line) -> Result<Compared> {
         let both: Vec<(&String, &String)> =
-            line.runs.iter().filter_map(|(seed, hash)| Some((self.baseline.runs.get(seed)?, hash))).collect();
+            line.runs.iter().filter_map(|(seed, hash)| Some((baseline.runs.get(seed)?, hash))).collect();
         let test = |hash: &String| self.runs[hash].test;
         let differences =
             |m: Measure| -> Vec<f64> { both.iter().filter_map(|(a, b)| Some(m.of(&test(b))? - m.of(&test(a))?)).collect() };
@@ -135,20 +154,11 @@ impl<'a> Comparing<'a> {
             let (a, b): (Vec<f64>, Vec<f64>) = both.iter().filter_map(|(a, b)| Some((m.of(&test(a))?, m.of(&test(b))?))).unzip();
             mean(b.into_iter().map(Some)).zip(mean(a.into_iter().map(Some))).filter(|ba| ba.1 > 0.0).map(|(b, a)| b / a - 1.0)
         };
-        // By the split's training side, whatever share of it an arm can train on.
         let rows = || both.iter().map(|(_, b)| &self.runs[*b].finished.row);
-        let trained: f64 = rows().map(|row| row.split_songs as f64).sum();
-        let ratio = rows().map(|row| row.test_songs as f64).sum::<f64>() / trained.max(1.0);
         let difference = each(|m| mean(differences(m).into_iter().map(Some)));
-        let (relative, over_seeds) = (
-            each(relative),
-            each(|m| {
-                // Seeds that agree to the last digit, as on a tag or two, say nothing of how far others would lie.
-                corrected(&differences(m), ratio, self.options.level).filter(|sure| sure.error > 0.0)
-            }),
-        );
+        let (relative, sure) = (each(relative), each(|m| over_seeds(&differences(m), rows(), self.options.level)));
         let [by_songs, by_groups, by_tags] = self.resampled(line, &both)?;
-        Ok(Compared { seeds: both.len(), difference, relative, over_seeds, by_songs, by_groups, by_tags })
+        Ok(Compared { seeds: both.len(), difference, relative, over_seeds: sure, by_songs, by_groups, by_tags })
     }
 
     /// The intervals by songs, groups and tags: made of the scores, else those that were kept.
@@ -160,12 +170,20 @@ impl<'a> Comparing<'a> {
         let key = self.key(both);
         let frequent = |hash: &String| frequent(&self.runs[hash].finished, self.options.min_positives);
         let tags: Vec<Vec<usize>> = both.iter().map(|(a, _)| frequent(a)).collect();
+        for (a, _) in both {
+            if !self.baselines.contains_key(*a) {
+                let scored = self.scored(a)?;
+                self.baselines.insert(a.to_string(), scored);
+            }
+        }
+        let theirs: Vec<Option<Scored>> = both.iter().map(|(_, b)| self.scored(b)).collect::<Result<_>>()?;
         let pairs: Option<Vec<Pair>> = both
             .iter()
+            .zip(&theirs)
             .zip(&tags)
-            .map(|((a, b), tags)| {
-                let (a, b) = (self.scored.get(*a)?, self.scored.get(*b)?);
-                Some(Pair { a: &a.table, b: &b.table, songs: &a.songs, groups: &a.groups, tags })
+            .map(|(((a, _), b), tags)| {
+                let (a, b) = (self.baselines[*a].as_ref()?, b.as_ref()?);
+                Some(Pair { a: &a.table, b: &b.table, songs: &a.tested.songs, groups: &a.tested.groups, tags })
             })
             .collect();
         let id = |unit: &str, m: Measure| (key.clone(), unit.to_string(), m.name().to_string());

@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::About;
-use super::around::{Around, Factor, Setting, precision, precision_at_random, recovered, validation, wrong};
+use super::around::{self, Around, Factor, Setting};
 use super::figures::Figure;
-use super::results::{Measure, Results, mean};
+use super::results::{Measure, Results, liked_best, mean};
 use crate::evaluate::seeds::OverSeeds;
-use crate::experiment::grid::{Finished, Row, Spec, row};
+use crate::experiment::grid::{Finished, Spec, row};
+use crate::experiment::recovery::Pairs;
 use crate::format::svg::{Axis, COLOURS, Plot, Stroke};
 
-/// Both figures, as far as there are rows for them.
+/// The figures, as far as there are rows for them.
 pub fn factors<'a>(results: &Results, spec: &Spec, kept: impl Iterator<Item = &'a Finished>, about: &About) -> Vec<Figure> {
     let Some(around) = Around::new(results, spec, kept.collect(), about) else { return Vec::new() };
     let mut all = Vec::new();
@@ -42,13 +43,12 @@ fn brought(around: &Around) -> Option<Figure> {
         .proposed
         .iter()
         .filter_map(|(range, runs)| {
-            let of = |of: fn(&Row) -> Option<f64>| mean(runs.values().map(|f| of(&f.row)));
             Some(At {
                 range: f64::from_bits(*range),
-                recovered: of(recovered)?,
-                wrong: of(wrong)?,
-                precision: of(precision)?,
-                precision_at_random: of(precision_at_random)?,
+                recovered: around::brought(runs, Pairs::recovered_share)?,
+                wrong: around::brought(runs, Pairs::wrong_share)?,
+                precision: around::brought(runs, Pairs::precision)?,
+                precision_at_random: around::brought(runs, Pairs::precision_at_random)?,
             })
         })
         .collect();
@@ -136,14 +136,14 @@ fn one_at_a_time(around: &Around) -> Option<Figure> {
             );
         }
         pictures.push(plot.finish());
-        let of = |of: fn(&Row) -> Option<f64>| -> Vec<(f64, f64)> {
-            let share = |runs: &BTreeMap<u64, &Finished>| mean(runs.values().map(|f| of(&f.row)));
-            at.iter().filter_map(|(value, _, runs)| Some((*value, 100.0 * share(runs)?))).collect()
+        let of = |of: fn(&Pairs) -> Option<f64>| -> Vec<(f64, f64)> {
+            at.iter().filter_map(|(value, _, runs)| Some((*value, 100.0 * around::brought(runs, of)?))).collect()
         };
         let curves = [
-            ("recovered, of those missing", of(recovered), Stroke::Solid),
-            ("new tags that are true", of(precision), Stroke::Solid),
-            ("the same from any lender", of(precision_at_random), Stroke::Dashed),
+            ("recovered, of those missing", of(Pairs::recovered_share), Stroke::Solid),
+            ("wrong, of those not true", of(Pairs::wrong_share), Stroke::Dashed),
+            ("new tags that are true", of(Pairs::precision), Stroke::Solid),
+            ("the same from any lender", of(Pairs::precision_at_random), Stroke::Dashed),
         ];
         let values: Vec<f64> = curves.iter().flat_map(|curve| curve.1.iter().map(|point| point.1)).collect();
         if !values.is_empty() {
@@ -181,8 +181,8 @@ fn best_range(around: &Around, choose_by: Measure) -> Option<Figure> {
         range: f64,
         seeds: usize,
         gain: f64,
-        below_best: f64,
-        below_best_error: f64,
+        below_best: Option<f64>,
+        below_best_error: Option<f64>,
         chosen_by_seeds: usize,
     }
     let (mut rows, mut pictures, mut found) = (Vec::new(), Vec::new(), Vec::new());
@@ -197,36 +197,35 @@ fn best_range(around: &Around, choose_by: Measure) -> Option<Figure> {
             let gains: Vec<(f64, f64, &BTreeMap<u64, &Finished>)> =
                 setting.proposed.iter().filter_map(|(r, runs)| Some((f64::from_bits(*r), gain(runs)?, runs))).collect();
             let Some(best) = gains.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
-            let mut chosen: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-            for (range, _, runs) in &gains {
-                for (seed, finished) in runs.iter() {
-                    let liked = validation(&finished.row, choose_by).unwrap_or(f64::NEG_INFINITY);
-                    if chosen.get(seed).is_none_or(|best| liked > best.0) {
-                        chosen.insert(*seed, (liked, *range));
-                    }
-                }
-            }
+            let liked = gains.iter().flat_map(|&(range, _, runs)| {
+                runs.iter().map(move |(&seed, finished)| (seed, choose_by.of(&finished.row.valid()), range))
+            });
+            let chosen = liked_best(liked);
             let mut flat = Vec::new();
             for (range, gain, runs) in &gains {
-                let below = around.gain(runs, best.2, Measure::RocAuc).1;
-                let (below_best, below_best_error) = below.map_or((0.0, 0.0), |sure| (sure.mean, sure.error));
-                if below_best <= below_best_error {
+                let (differences, below) = around.gain(runs, best.2, Measure::RocAuc);
+                // The best itself, or what is the same to the last digit, has no error; one seed alone says nothing of others.
+                let equal = differences.iter().all(|d| *d == 0.0);
+                if equal || below.is_some_and(|sure| sure.mean <= sure.error) {
                     flat.push(*range);
                 }
-                let chosen_by_seeds = chosen.values().filter(|one| one.1 == *range).count();
+                let below_best = mean(differences.into_iter().map(Some));
+                let below_best_error = if equal && best.2.len() > 1 { Some(0.0) } else { below.map(|sure| sure.error) };
+                let chosen_by_seeds = chosen.values().filter(|&one| one == range).count();
                 let (factor, seeds, gain, range) = (factor.name(), runs.len(), *gain, *range);
                 rows.push(At { factor, value, range, seeds, gain, below_best, below_best_error, chosen_by_seeds });
             }
             let points: Vec<(f64, f64)> = gains.iter().map(|one| (one.0, one.1)).collect();
             // A setting that belongs to both factors is told once.
             if told.insert(points.iter().map(|point| point.1.to_bits()).collect::<Vec<_>>()) {
-                found.push(format!(
-                    "{} {value}: best at r = {} ({:+.3}); within a standard error of it: r = {}",
-                    factor.name(),
-                    best.0,
-                    best.1,
-                    flat.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")
-                ));
+                let near = match best.2.len() {
+                    0 | 1 => "one seed says nothing of how flat".into(),
+                    _ => format!(
+                        "within a standard error of it: r = {}",
+                        flat.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")
+                    ),
+                };
+                found.push(format!("{} {value}: best at r = {} ({:+.3}); {near}", factor.name(), best.0, best.1));
             }
             curves.push((value, points));
         }

@@ -23,6 +23,9 @@ pub struct Figure {
     pub csv: Vec<u8>,
 }
 
+/// All that there are.
+pub const IDS: [&str; 9] = ["fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "recovery", "factors", "range"];
+
 /// Where tags become the long tail, as a share of the songs with tags.
 const TAIL: f64 = 0.05;
 /// Distances of Fig. 2 at most.

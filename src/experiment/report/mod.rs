@@ -59,8 +59,12 @@ pub struct About {
 /// Writes the report of `results` into the grid's folder: the page, `figures/*.svg`, `data/*.csv`, and the
 /// collected rows. Gives the page's path.
 pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, about: &About) -> Result<PathBuf> {
-    // Rows of other grids in the same folder stay.
-    let mut kept = store.collected().0;
+    // Rows of other grids in the same folder stay; tables of which a part cannot be read are set aside before they are written
+    // again.
+    let (mut kept, wrong) = store.collected();
+    if !wrong.is_empty() {
+        store.set_aside()?;
+    }
     kept.extend(results.runs.iter().map(|(hash, run)| (hash.clone(), run.finished.clone())));
     let categories = tags::categorised(results, spec, dataset, about);
     let mut all = vec![
@@ -76,7 +80,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
     let key = |f: &Finished| (f.row.seed, f.row.tags, f.row.arm.clone(), f.row.range.map(f64::to_bits), f.row.hash.clone());
     finished.sort_by_key(|f| key(f));
     store.collect(&finished)?;
-    let mut intervals: Vec<IntervalRow> = store.intervals();
+    let mut intervals: Vec<IntervalRow> = store.intervals()?;
     intervals.retain(|row| results.intervals.iter().all(|new| new.key != row.key));
     intervals.extend(results.intervals.iter().cloned());
     intervals.sort_by(|a, b| (a.tags, &a.arm, &a.key, &a.by, &a.measure).cmp(&(b.tags, &b.arm, &b.key, &b.by, &b.measure)));
@@ -90,6 +94,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
     let (pictures, data) = (place("figures")?, place("data")?);
     let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
     for figure in &all {
+        debug_assert!(figures::IDS.contains(&figure.id.as_str()));
         let several = figure.pictures.len() > 1;
         for (i, picture) in figure.pictures.iter().enumerate() {
             let name = if several { format!("{}-{}.svg", figure.id, i + 1) } else { format!("{}.svg", figure.id) };
@@ -106,7 +111,7 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
     for (folder, ending) in [(&pictures, "svg"), (&data, "csv")] {
         let there = fs::read_dir(folder).map_err(|e| Error::io(folder, "cannot list this folder", e))?;
         for path in there.flatten().map(|entry| entry.path()) {
-            if path.extension().is_some_and(|e| e == ending) && !files.contains_key(&path) {
+            if is_ours(&path, ending) && !files.contains_key(&path) {
                 let _ = fs::remove_file(&path);
             }
         }
@@ -117,14 +122,23 @@ pub fn write(results: &Results, spec: &Spec, dataset: &Dataset, store: &Store, a
     Ok(path)
 }
 
-/// A figure of an arm, as `data/arms.csv` has it: everything that the tables print, and the intervals of
-/// relative gains beside.
+/// Whether a file is called as those that a report writes for its figures: `ID.csv`, `ID.svg`, `ID-N.svg`.
+fn is_ours(path: &Path, ending: &str) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let id = stem.split_once('-').filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(stem, |(id, _)| id);
+    path.extension().is_some_and(|e| e == ending) && figures::IDS.contains(&id)
+}
+
+/// A figure of an arm, as `data/arms.csv` has it: what the tables print of arms, and the intervals of relative gains beside.
 #[derive(Debug, Default, Serialize, serde::Deserialize)]
 pub struct ArmRow {
     pub tags: usize,
     pub arm: String,
     pub range: Option<f64>,
     pub seeds: usize,
+    /// What it is compared with, and what each seed chose, where it had a choice.
+    pub against: String,
+    pub chosen: String,
     pub measure: String,
     pub test: Option<f64>,
     pub validation: Option<f64>,
@@ -169,7 +183,9 @@ fn arm_row(tags: usize, line: &Line, m: Measure) -> ArmRow {
         tags,
         arm: line.name.clone(),
         range: line.range,
-        seeds: line.runs.len(),
+        seeds: compared.map_or(line.runs.len(), |c| c.seeds),
+        against: line.against.clone(),
+        chosen: line.choices(),
         measure: m.name().into(),
         test: m.of(&line.mean),
         validation: m.of(&line.valid),

@@ -5,7 +5,7 @@ use super::compared::{Compared, Ends};
 use super::figures::Figure;
 use super::paper;
 use super::results::{Line, Measure, Panel, Results, Run};
-use super::tags::Category;
+use super::tags::{self, Category};
 use crate::evaluate::Figures;
 use crate::experiment::grid::Spec;
 use crate::format::html::{Html, all, el, row, table};
@@ -56,19 +56,23 @@ pub fn page(results: &Results, spec: &Spec, figures: &[Figure], categories: &[Ca
         ),
     ));
     parts.extend(results.panels.iter().map(|panel| table_1(panel, spec)));
-    parts.extend(figures.iter().take(5).map(draw));
+    // Fig. 6 is drawn from Table II.
+    let (before, after) =
+        figures.split_at(figures.iter().position(|figure| figure.id == tags::BY_CATEGORY).unwrap_or(figures.len()));
+    parts.extend(before.iter().map(draw));
     parts.push(el("h2", "Table II: categories of tags"));
     parts.push(table_2(categories));
     let left_out = format!("Tags on fewer than {} test songs of a seed are left out of that seed.", about.min_positives);
     parts.push(el("p.small", left_out));
-    parts.extend(figures.iter().skip(5).map(draw));
+    parts.extend(after.iter().map(draw));
     parts.push(el("h2", "All arms"));
     parts.push(el(
         "p",
         format!(
-            "Each beside the baseline, paired by seed: split, removed tags and initial weights are the same. Retrieval MAP (what \
-             others call macro PR-AUC) and ROC-AUC are means over the tags that at least {} of a seed's test songs have. \
-             Intervals are of the gain in ROC-AUC.",
+            "Each beside the baseline, paired by seed: split, removed tags and initial weights are the same. An arm whose rate is \
+             chosen stands beside the baseline whose rate is chosen, where that is there. Retrieval MAP (what others call macro \
+             PR-AUC) and ROC-AUC are means over the tags that at least {} of a seed's test songs have. Intervals are of the gain \
+             in ROC-AUC.",
             about.min_positives
         ),
     ));
@@ -151,10 +155,9 @@ fn table_1(panel: &Panel, spec: &Spec) -> Html {
         }
     }
     let mut about = format!("Baseline: {} ({}). Proposed: {} ({})", baseline.name, baseline.what, proposed.name, proposed.what);
-    if !proposed.chosen.is_empty() {
-        about.push_str(&format!("; {} by seed: {}", proposed.choice, chosen(proposed)));
-    }
-    about.push_str(&format!(". {} seeds, {} of the {} tags.", proposed.runs.len(), panel.counted, panel.tags));
+    about.push_str(&chosen(proposed));
+    let seeds = proposed.compared.as_ref().map_or(proposed.runs.len(), |compared| compared.seeds);
+    about.push_str(&format!(". {seeds} seeds, {} of the {} tags.", panel.counted, panel.tags));
     if printed.is_none() {
         let three = |f: &Figures<f64>| Measure::ALL.map(|m| number(Some(m.of(f)))).join(", ");
         let each = paper::TABLE_1.iter().map(|p| format!("{} tags: {} to {}", p.tags, three(&p.baseline), three(&p.proposed)));
@@ -184,8 +187,9 @@ fn sure(compared: Option<&Compared>, m: Measure) -> [String; 5] {
     [over, p, by(|c| &c.by_songs), by(|c| &c.by_groups), by(|c| &c.by_tags)]
 }
 
+/// What each seed chose, where there was a choice.
 fn chosen(line: &Line) -> String {
-    line.chosen.iter().map(|(seed, range)| format!("{seed}: {range}")).collect::<Vec<_>>().join(", ")
+    if line.chosen.is_empty() { String::new() } else { format!("; {} by seed: {}", line.choice, line.choices()) }
 }
 
 fn table_2(categories: &[Category]) -> Html {
@@ -227,19 +231,31 @@ fn all_arms(panel: &Panel, about: &About) -> Html {
         .chain(["gain in ROC-AUC".into()])
         .chain(SURE.map(String::from))
         .collect();
-    let lines =
-        panel.lines.iter().map(|line| row(&line.name, &line.what, &line.mean, Some(line.runs.len()), line.compared.as_ref()));
+    let baseline = panel.baseline().map_or("", |line| &line.name);
+    let lines = panel.lines.iter().map(|line| {
+        let compared = line.compared.as_ref();
+        let against = match compared.is_some() && line.against != *baseline {
+            true => format!("; beside {}", line.against),
+            false => String::new(),
+        };
+        let what = format!("{}{}{against}", line.what, chosen(line));
+        let seeds = compared.map_or(line.runs.len(), |compared| compared.seeds);
+        row(&line.name, &what, &line.mean, Some(seeds), compared)
+    });
     let beside = [
         row("popularity alone", "every song gets the training songs' most frequent tags first", &panel.popularity, None, None),
         row("nothing", "all scores equal; its retrieval MAP is the prevalence", &panel.equal, None, None),
     ];
-    let mut text = format!("{} tags count in at least one seed.", panel.counted);
-    if !panel.left_out.is_empty() {
-        text.push_str(&format!(
-            " Left out, on fewer than {} test songs in every seed: {}.",
-            about.min_positives,
-            panel.left_out.join(", ")
-        ));
+    let counted = &panel.counted;
+    let mut text = format!("{counted} of the {} tags count in a seed.", panel.tags);
+    if !counted.some.is_empty() {
+        let seeds = panel.lines.first().map_or(0, |line| line.runs.len());
+        let some: Vec<String> = counted.some.iter().map(|(tag, n)| format!("{tag} ({n})")).collect();
+        text.push_str(&format!(" In some of {seeds} seeds only: {}.", some.join(", ")));
+    }
+    if !counted.none.is_empty() {
+        let none = counted.none.join(", ");
+        text.push_str(&format!(" Left out, on fewer than {} test songs in every seed: {none}.", about.min_positives));
     }
     if panel.baseline().is_none() {
         text.push_str(" The baseline's runs are missing, so there is nothing to compare with.");

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::compared::{Compared, Comparing, IntervalRow};
 use crate::error::Result;
 use crate::evaluate::Figures;
+use crate::experiment::grid::store::RUNS;
 use crate::experiment::grid::{Finished, Job, Spec, Store};
 
 /// A figure, as a choice is made by it.
@@ -76,13 +77,45 @@ pub struct Line {
     pub range: Option<f64>,
     /// Hash of each seed's run.
     pub runs: BTreeMap<u64, String>,
-    /// What each seed chose, where it had a choice, and what that is: `r` or `rate`.
+    /// What each seed chose, where it had a choice, and what that is: `r` or [`RATE`].
     pub chosen: BTreeMap<u64, f64>,
     pub choice: &'static str,
     pub mean: Figures<Option<f64>>,
     pub valid: Figures<Option<f64>>,
+    /// What it is compared with.
+    pub against: String,
     /// None for the baseline.
     pub compared: Option<Compared>,
+}
+
+impl Line {
+    /// What each seed chose: `seed: value, ...`.
+    pub fn choices(&self) -> String {
+        self.chosen.iter().map(|(seed, value)| format!("{seed}: {}", *value as f32)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The choice of a learning rate.
+const RATE: &str = "rate";
+
+/// How many tags count, on enough test songs of a seed.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// In a seed, at least and at most.
+    pub fewest: usize,
+    pub most: usize,
+    /// Tags that count in some seeds only, with the number of those; and those that count in none.
+    pub some: Vec<(String, usize)>,
+    pub none: Vec<String>,
+}
+
+impl std::fmt::Display for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self.fewest == self.most {
+            true => write!(f, "{}", self.most),
+            false => write!(f, "{} to {}", self.fewest, self.most),
+        }
+    }
 }
 
 /// All arms with one vocabulary.
@@ -94,9 +127,7 @@ pub struct Panel {
     /// What knows nothing of a song: all tags equal, and the frequent ones first.
     pub equal: Figures<Option<f64>>,
     pub popularity: Figures<Option<f64>>,
-    /// Tags that count in some seed, and those that count in none.
-    pub counted: usize,
-    pub left_out: Vec<String>,
+    pub counted: Counted,
     /// Scores were there for the intervals over songs.
     pub resampled: bool,
 }
@@ -137,7 +168,7 @@ impl Results {
     ) -> Result<Results> {
         use crate::experiment::grid::store::Found;
         let (mut kept, wrong) = store.collected();
-        wrong.iter().for_each(|what| say(&format!("{what}: it is left out")));
+        wrong.iter().for_each(|what| say(&format!("{what}: it is left out; the table as it is stays as {RUNS}.damaged")));
         let (mut runs, mut missing) = (HashMap::new(), Vec::new());
         for (i, job) in jobs.iter().enumerate() {
             let hash = job.hash();
@@ -152,12 +183,7 @@ impl Results {
             match finished {
                 Some(finished) => {
                     let test = figures(&finished, options.min_positives);
-                    let row = &finished.row;
-                    let valid = Figures {
-                        annotation_map: row.valid_annotation_map,
-                        retrieval_map: row.valid_retrieval_map,
-                        roc_auc: row.valid_roc_auc,
-                    };
+                    let valid = finished.row.valid();
                     runs.insert(hash, Run { job: job.clone(), finished, test, valid });
                 }
                 None => missing.push((i + 1, job.clone())),
@@ -198,6 +224,7 @@ impl Results {
                 runs,
                 chosen: BTreeMap::new(),
                 choice: "",
+                against: String::new(),
                 compared: None,
             };
             let best = |choice: &'static str, among: &mut dyn Iterator<Item = &Job>, of: fn(&Job) -> f64| {
@@ -226,26 +253,30 @@ impl Results {
                 lines.push(line(arm.name.to_string(), None, runs));
             }
             if spec.is_tuned(&arm.name) {
-                lines.push(best("rate", &mut own().filter(|job| spec.tunes(arm, job)), |job| job.train.schedule.rate));
+                lines.push(best(RATE, &mut own().filter(|job| spec.tunes(arm, job)), |job| job.train.schedule.rate));
             }
         }
         lines.retain(|line| !line.runs.is_empty());
         let mut resampled = false;
-        if let Some(baseline) = lines.iter().position(|line| spec.arms.first().is_some_and(|arm| *arm.name == *line.arm)) {
+        let is_baseline = |line: &Line| line.range.is_none() && spec.arms.first().is_some_and(|arm| *arm.name == *line.arm);
+        if let Some(baseline) = lines.iter().position(is_baseline) {
             let baseline = lines.remove(baseline);
-            let mut comparing = Comparing::new(&self.runs, &baseline, store, dataset, options);
-            comparing.read(lines.iter().chain(scans.iter().flatten()))?;
+            // A chosen rate is a gain by itself: it is measured by a baseline that has its rate chosen, where there is one.
+            let tuned = lines.iter().find(|line| line.choice == RATE && line.arm == baseline.arm).cloned();
+            let mut comparing = Comparing::new(&self.runs, store, dataset, options)?;
             for line in lines.iter_mut().chain(scans.iter_mut().flatten()) {
-                let compared = comparing.with(line)?;
+                let from = tuned.as_ref().filter(|tuned| line.choice == RATE && line.arm != tuned.arm).unwrap_or(&baseline);
+                let compared = comparing.with(from, line)?;
                 resampled |= compared.by_songs.roc_auc.is_some();
+                line.against.clone_from(&from.name);
                 line.compared = Some(compared);
             }
             self.intervals.extend(comparing.intervals());
             lines.insert(0, baseline);
         }
         let (equal, popularity) = self.without_hearing(&lines, options);
-        let (counted, left_out) = self.counted(&lines, options);
-        Ok(Panel { tags, lines, scans, equal, popularity, counted, left_out, resampled })
+        let counted = self.counted(&lines, options);
+        Ok(Panel { tags, lines, scans, equal, popularity, counted, resampled })
     }
 
     /// Of each seed the run that its validation songs like best, and its value; of equals the one with the smaller value.
@@ -255,18 +286,13 @@ impl Results {
         of: fn(&Job) -> f64,
         by: Measure,
     ) -> (BTreeMap<u64, String>, BTreeMap<u64, f64>) {
-        let mut best: BTreeMap<u64, (f64, f64, String)> = BTreeMap::new();
         let mut among: Vec<&Job> = among.collect();
         among.sort_by(|a, b| of(a).total_cmp(&of(b)));
-        for job in among {
+        let liked = among.into_iter().map(|job| {
             let hash = job.hash();
-            let liked = by.of(&self.runs[&hash].valid).unwrap_or(f64::NEG_INFINITY);
-            if best.get(&job.seed).is_none_or(|best| liked > best.0) {
-                best.insert(job.seed, (liked, of(job), hash));
-            }
-        }
-        let chosen = best.iter().map(|(&seed, best)| (seed, best.1)).collect();
-        (best.into_iter().map(|(seed, best)| (seed, best.2)).collect(), chosen)
+            (job.seed, by.of(&self.runs[&hash].valid), (hash, of(job)))
+        });
+        liked_best(liked).into_iter().map(|(seed, (hash, value))| ((seed, hash), (seed, value))).unzip()
     }
 
     fn mean(&self, runs: &BTreeMap<u64, String>, of: impl Fn(&Run) -> Figures<Option<f64>>) -> Figures<Option<f64>> {
@@ -289,20 +315,35 @@ impl Results {
         )
     }
 
-    /// How many tags count in some seed, and those that count in none.
-    fn counted(&self, lines: &[Line], options: &Options) -> (usize, Vec<String>) {
-        let Some(line) = lines.first() else { return (0, Vec::new()) };
-        let mut most: BTreeMap<usize, (usize, String)> = BTreeMap::new();
-        for hash in line.runs.values() {
-            for (t, tag) in self.runs[hash].finished.tags.iter().enumerate() {
-                let entry = most.entry(t).or_insert((0, tag.tag.clone()));
-                entry.0 = entry.0.max(tag.positives);
+    /// How many tags count.
+    fn counted(&self, lines: &[Line], options: &Options) -> Counted {
+        let Some(line) = lines.first() else { return Counted::default() };
+        let seeds: Vec<Vec<usize>> =
+            line.runs.values().map(|hash| frequent(&self.runs[hash].finished, options.min_positives)).collect();
+        let (mut some, mut none) = (Vec::new(), Vec::new());
+        let names = line.runs.values().next().map_or(&[][..], |hash| &self.runs[hash].finished.tags[..]);
+        for (t, tag) in names.iter().enumerate() {
+            match seeds.iter().filter(|tags| tags.contains(&t)).count() {
+                0 => none.push(tag.tag.clone()),
+                n if n < seeds.len() => some.push((tag.tag.clone(), n)),
+                _ => {}
             }
         }
-        let all = most.len();
-        let left_out: Vec<String> = most.into_values().filter(|t| t.0 < options.min_positives).map(|t| t.1).collect();
-        (all - left_out.len(), left_out)
+        let sizes = || seeds.iter().map(Vec::len);
+        Counted { fewest: sizes().min().unwrap_or(0), most: sizes().max().unwrap_or(0), some, none }
     }
+}
+
+/// Of each seed what its validation songs like best; of equals the first. What has no figure of validation songs is liked least.
+pub fn liked_best<T>(among: impl Iterator<Item = (u64, Option<f64>, T)>) -> BTreeMap<u64, T> {
+    let mut best: BTreeMap<u64, (f64, T)> = BTreeMap::new();
+    for (seed, liked, one) in among {
+        let liked = liked.unwrap_or(f64::NEG_INFINITY);
+        if best.get(&seed).is_none_or(|best| liked > best.0) {
+            best.insert(seed, (liked, one));
+        }
+    }
+    best.into_iter().map(|(seed, best)| (seed, best.1)).collect()
 }
 
 /// A value for each figure.

@@ -81,6 +81,9 @@ fn by_tag(results: &Results, baseline: &Line, proposed: &Line, min_positives: us
     all
 }
 
+/// The figure by category.
+pub const BY_CATEGORY: &str = "fig6";
+
 /// Improvement of means: the mean of some tags with the proposed arm over that with the baseline, less 1, in percent.
 fn improvement<'t>(tags: impl Iterator<Item = &'t Both> + Clone, of: fn(&Both) -> [f64; 2]) -> f64 {
     let sum = |i: usize| tags.clone().map(|tag| of(tag)[i]).sum::<f64>();
@@ -95,6 +98,8 @@ pub fn popularity(results: &Results, spec: &Spec, min_positives: usize) -> Figur
         first_rank: usize,
         last_rank: usize,
         tags_in_bin: usize,
+        /// In which a tag of the bin counts, at least.
+        fewest_seeds: usize,
         map_improvement_percent: f64,
         auc_improvement_percent: f64,
         names: String,
@@ -116,6 +121,7 @@ pub fn popularity(results: &Results, spec: &Spec, min_positives: usize) -> Figur
                 first_rank: i * width + 1,
                 last_rank: i * width + bin.len(),
                 tags_in_bin: bin.len(),
+                fewest_seeds: bin.iter().map(|tag| tag.seeds).min().unwrap_or(0),
                 map_improvement_percent: map,
                 auc_improvement_percent: auc,
                 names: names.join("; "),
@@ -227,7 +233,7 @@ pub fn categories(results: &Results, categories: &[Category], min_positives: usi
         pictures.extend([plot.finish(), popular.finish()]);
     }
     Figure {
-        id: "fig6".into(),
+        id: BY_CATEGORY.into(),
         title: "Fig. 6: improvement by category".into(),
         sentence: format!(
             "In the paper the category matters more than popularity: era gains more than mood at about the same popularity. Tags \

@@ -97,6 +97,8 @@ impl PaperFiles {
             tags: self.tags.clone(),
             playlists: vec![self.playlists.clone()],
             msd: Some(self.msd.clone()),
+            // Songs of an artist are alike: what a split of songs leaves on both sides must be known.
+            group_column: Some("artist".into()),
             split: Some(SplitFrom::Playlists(if self.split.is_empty() { drawn } else { Others::Listed(self.split.clone()) })),
             top: Some(top),
             ..Options::default()
