@@ -32,9 +32,14 @@ grid() {
 rows() {
     find "$out/$1/rows" -name '*.csv' ! -name '*.tags.csv' 2>/dev/null | wc -l
 }
-# half FOLDER ALL: waits until half of ALL runs are finished.
+# half FOLDER ALL STILL...: waits until half of ALL runs are finished, as long as the command STILL says that some are at work.
 half() {
-    until [ "$(rows "$1")" -ge $(($2 / 2)) ]; do sleep 0.2; done
+    folder=$1 enough=$(($2 / 2))
+    shift 2
+    until [ "$(rows "$folder")" -ge "$enough" ]; do
+        "$@" || { echo "$folder: it ended before half of the runs were finished" >&2 && exit 1; }
+        sleep 0.2
+    done
 }
 # same FOLDER: whether what was collected there is what the plain command collects.
 same() {
@@ -65,12 +70,12 @@ if command -v parallel >/dev/null; then
     mkdir -p "$out/parallel"
     grid parallel "$@" --list >"$out/parallel.lines"
     parallel --will-cite --jobs "$jobs" <"$out/parallel.lines" >"$out/parallel.log" 2>&1 &
-    half parallel "$all"
+    half parallel "$all" kill -0 "$!"
     # Its jobs are in process groups of their own, and would outlive it.
-    running=$(pgrep -P "$!")
-    kill -s KILL "$!" $running $(for job in $running; do pgrep -P "$job"; done)
+    running=$(pgrep -P "$!" || true)
+    kill -s KILL "$!" $running $(for job in $running; do pgrep -P "$job"; done) || true
     sleep 1
-    grid parallel "$@" --collect 2>&1 >/dev/null | grep missing
+    grid parallel "$@" --collect 2>&1 >/dev/null | grep missing || echo "GNU parallel was done before it could be killed"
     grid parallel "$@" --list | parallel --will-cite --jobs "$jobs" >>"$out/parallel.log" 2>&1
     grid parallel "$@" --collect >/dev/null
     same parallel
@@ -91,13 +96,14 @@ if sinfo >/dev/null 2>&1; then
     # Both make what all runs share.
     grid slurm "$@" --list >/dev/null
     job=$(array "$@")
-    half slurm "$all"
+    working() { [ -n "$(squeue --noheader --jobs "$job" 2>/dev/null)" ]; }
+    half slurm "$all" working
     scancel --signal=KILL --full "$job" || true
     scancel "$job"
-    while [ -n "$(squeue --noheader --jobs "$job" 2>/dev/null)" ]; do sleep 1; done
-    grid slurm "$@" --collect 2>&1 >/dev/null | grep missing
+    while working; do sleep 1; done
+    grid slurm "$@" --collect 2>&1 >/dev/null | grep missing || echo "the array was done before it could be killed"
     job=$(array "$@")
-    while [ -n "$(squeue --noheader --jobs "$job" 2>/dev/null)" ]; do sleep 1; done
+    while working; do sleep 1; done
     grid slurm "$@" --collect >/dev/null
     same slurm
     echo "Slurm array, killed and continued: $(rows slurm) runs"

@@ -182,10 +182,14 @@ impl Plot {
         text_at(&mut out, (LEFT, 17.0), &self.title, "start", LETTERS + 1.0);
         text_at(&mut out, (LEFT, TOP - 7.0), &self.y.name, "start", LETTERS - 1.0);
         text_at(&mut out, ((LEFT + WIDTH - RIGHT) / 2.0, PLOT - 8.0), &self.x.name, "middle", LETTERS - 1.0);
-        for (value, name) in &self.x.ticks {
-            let (x, _) = self.place(*value, self.y.low);
-            line(&mut out, (x, TOP), (x, PLOT - BOTTOM));
-            text_at(&mut out, (x, PLOT - BOTTOM + 16.0), name, "middle", LETTERS - 1.0);
+        // Names that would run into each other stand on two lines, the lower one where an axis' name would be.
+        let half = |name: &str| 0.29 * LETTERS * name.chars().count() as f64;
+        let at = |tick: &(f64, String)| self.place(tick.0, self.y.low).0;
+        let crowded = self.x.ticks.windows(2).any(|two| at(&two[1]) - at(&two[0]) < half(&two[0].1) + half(&two[1].1));
+        for (i, tick) in self.x.ticks.iter().enumerate() {
+            let lower = if crowded && self.x.name.is_empty() && i % 2 == 1 { LETTERS } else { 0.0 };
+            line(&mut out, (at(tick), TOP), (at(tick), PLOT - BOTTOM));
+            text_at(&mut out, (at(tick), PLOT - BOTTOM + 16.0 + lower), &tick.1, "middle", LETTERS - 1.0);
         }
         for (value, name) in &self.y.ticks {
             let (_, y) = self.place(self.x.low, *value);

@@ -91,7 +91,8 @@ pub struct Line {
 impl Line {
     /// What each seed chose: `seed: value, ...`.
     pub fn choices(&self) -> String {
-        self.chosen.iter().map(|(seed, value)| format!("{seed}: {}", *value as f32)).collect::<Vec<_>>().join(", ")
+        let said = |value: f64| if value != 0.0 && value < 0.001 { format!("{value:.2e}") } else { (value as f32).to_string() };
+        self.chosen.iter().map(|(&seed, &value)| format!("{seed}: {}", said(value))).collect::<Vec<_>>().join(", ")
     }
 }
 
