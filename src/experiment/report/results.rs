@@ -77,7 +77,7 @@ pub struct Line {
     pub range: Option<f64>,
     /// Hash of each seed's run.
     pub runs: BTreeMap<u64, String>,
-    /// What each seed chose, where it had a choice, and what that is: `r` or [`RATE`].
+    /// What each seed chose, where it had a choice, and what that is: `r` or `rate`.
     pub chosen: BTreeMap<u64, f64>,
     pub choice: &'static str,
     pub mean: Figures<Option<f64>>,
