@@ -297,6 +297,13 @@ fn info_counts_what_is_there() {
         {"tag": "rock", "songs": 4, "share": 0.8}, {"tag": "pop", "songs": 3, "share": 0.6}, {"tag": "jazz", "songs": 1, "share": 0.2}
     ]);
     assert_eq!((&info["tags"], &info["tags_per_song"], &info["long_tail"]), (&tags, &1.6.into(), &0.0.into()));
+    let listed = tagwalk(&["info", "--songs"], folder.path());
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = listed.lines().map(|line| line.split('\t').collect()).collect();
+    let sides: Vec<&str> = lines.iter().map(|line| line[1]).collect();
+    assert_eq!(sides, ["train", "train", "valid", "test", "none", "none"]);
+    let heard = lines.iter().filter(|line| line[3] == "audio").count();
+    assert_eq!((lines.iter().map(|line| line[2].parse::<u32>().unwrap()).sum::<u32>(), heard), (8, 4));
     let lengths = &info["playlist_lengths"];
     assert_eq!([&lengths["playlists"], &lengths["shortest"], &lengths["median"], &lengths["longest"]], [3, 2, 3, 4]);
     assert_eq!((&lengths["mean"], &lengths["up_to"]), (&3.0.into(), &serde_json::json!([[2, 1], [4, 2]])));

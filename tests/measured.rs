@@ -202,7 +202,12 @@ fn another_dataset_is_refused_or_said_to_be_another() {
     assert!(!measured(&moved));
     let other = folder.path().join("other");
     dataset(&other, 52);
+    let own = std::fs::read(run.join("probabilities-test.npy")).unwrap();
     assert!(measured(&other));
+    // What was measured of the run's own songs stays.
+    assert!(std::fs::read(run.join("probabilities-test.npy")).unwrap() == own);
+    let named = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("probabilities-test-of-");
+    assert!(std::fs::read_dir(&run).unwrap().any(|entry| named(entry.unwrap())));
     for (from, to, says) in [
         ("\"sample_rate\": 8000", "\"sample_rate\": 16000", ["16000 Hz", "trained at 8000 Hz", "--rate 8000"]),
         ("\"warm\"", "\"cold\"", ["other tags than the run was trained on", "other: ", "--dataset"]),

@@ -49,7 +49,7 @@ fn killed_and_continued_is_the_same_grid() {
     let whole = rows(&plain);
     // Two seeds of none, walk at three ranges, random lenders.
     assert_eq!(whole.len(), 10);
-    assert!(said.contains("10 runs (3 arms, 2 seeds, 4 tags), 10 of them to do"), "{said}");
+    assert!(said.contains("10 runs (3 arms, 2 seeds, 3 ranges, 2 rates, 4 tags), 10 of them to do"), "{said}");
     assert!(printed.contains("walk, r chosen on validation") && printed.contains("report.html"), "{printed}");
     // Finished runs leave no folders, and are not run again.
     assert!(fs::read_dir(plain.join("runs")).unwrap().all(|e| e.unwrap().path().extension().is_some_and(|e| e == "lock")));
@@ -343,6 +343,8 @@ fn wrong_flags_are_named_before_anything_is_trained() {
         (&["--only", "0"], "--only"),
         (&["--only", "1", "--list"], "--only"),
         (&["--quick", "--full"], "--full"),
+        (&["--rates", "3"], "--rates: 3 alone"),
+        (&["--rates", "0,1"], "--rates: 0 is not"),
         (&["--at-once", "0"], "--at-once"),
         (&["--choose-by", "luck"], "--choose-by"),
         (&["--audio", "somewhere"], "word msd"),

@@ -11,7 +11,7 @@ use tagwalk::experiment::report::ArmRow;
 
 mod common;
 use common::grids::{command, rows};
-use common::runs::{fails, succeeds, text, with_dataset};
+use common::runs::{fails, outcome, succeeds, text, with_dataset};
 
 /// A grid's command with some of its values changed.
 fn changed<'a>(data: &'a Path, out: &'a Path, changes: &[(&str, &'a str)], more: &[&'a str]) -> Vec<&'a str> {
@@ -258,4 +258,37 @@ fn one_seed_has_no_errors() {
     let range = fs::read_to_string(out.join("data/range.csv")).unwrap();
     let errors: Vec<&str> = range.lines().skip(1).map(|line| line.split(',').nth(6).unwrap()).collect();
     assert_eq!(errors, ["", "", ""], "{range}");
+}
+
+/// A rate at which a run diverges stops neither the others, nor the grid when it goes on.
+#[test]
+fn a_run_that_diverges_stops_no_other() {
+    let (folder, data) = with_dataset(48);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none"), ("--scan", "none"), ("--steps", "12"), ("--ranges", "0.4"), ("--seeds", "1")];
+    let more = ["--tune", "none", "--rates", "1e9,1"];
+    let (code, _, said) = outcome(&changed(&data, &out, &changes, &more));
+    assert!(code == Some(1) && said.contains("run 2 failed") && said.contains("is not finite"), "{said}");
+    let changes = [&changes[..4], &[("--seeds", "2")]].concat();
+    let (code, _, said) = outcome(&changed(&data, &out, &changes, &more));
+    assert!(code == Some(1) && said.contains("run 2 failed") && said.contains("run 4 failed"), "{said}");
+    assert_eq!(rows(&out).len(), 2);
+}
+
+/// Where others do all that is left there is nothing to report, and that is said.
+#[test]
+fn runs_of_another_process_are_said_to_be() {
+    let (folder, data) = with_dataset(48);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none"), ("--scan", "none"), ("--steps", "2"), ("--ranges", "0.4"), ("--seeds", "1")];
+    let all = changed(&data, &out, &changes, &[]);
+    let store = tagwalk::experiment::grid::Store::create(&out).unwrap();
+    let listed = succeeds(&[&all[..], &["--list"]].concat()).0;
+    assert_eq!(listed.lines().count(), 1);
+    // The run's hash is its row's name, in a folder of its own.
+    let other = folder.path().join("other");
+    succeeds(&changed(&data, &other, &changes, &[]));
+    let hash = rows(&other).into_keys().next().unwrap();
+    let _claim = store.claim(&hash).unwrap().expect("nobody has it");
+    fails(&all, 1, &["all runs are being done by other processes"]);
 }

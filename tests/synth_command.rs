@@ -79,6 +79,11 @@ fn what_cannot_be_is_refused() {
     assert_eq!(tagwalk(&["recovery", world]).status.code(), Some(2));
     assert_eq!(synth(&at, &["--untagged", "0", "--recorded", "1"]).status.code(), Some(0));
     assert_eq!(tagwalk(&["recovery", world, "--ranges", "1.5"]).status.code(), Some(2));
+    for flags in [["--mode", "none"], ["--mode", "walk"]] {
+        let taken = if flags[1] == "walk" { Some(0) } else { Some(2) };
+        assert_eq!(tagwalk(&[&["recovery", world], &flags[..]].concat()).status.code(), taken);
+    }
+    assert_eq!(tagwalk(&["recovery", world, "--random-lenders"]).status.code(), Some(2));
     assert_eq!(tagwalk(&["baseline", world, "--c", "0"]).status.code(), Some(2));
     // All tags are known: none is missing, and shares of nothing are null.
     assert!(json(&["recovery", world, "--ranges", "0.4"])[0]["recovered_share"].is_null());

@@ -51,7 +51,7 @@ impl<'a> Stage<'a> {
         let songs: Vec<u32> = (0..dataset.songs() as u32).filter(|&s| labels.trains(s as usize)).collect();
         if songs.is_empty() {
             return Err(Error::input(dataset.folder(), "has no song to train on")
-                .help("Training songs are of split train, with audio, and with tags unless --untagged says otherwise."));
+                .help("Training songs are of split train, with audio, and with tags that --remove leaves unless --untagged says otherwise."));
         }
         let short = songs.iter().filter(|&&s| dataset.samples(s as usize) < network.clip_length).count();
         Ok(Stage { patches: Patches::of(network)?, labels, network: network.clone(), sampling, songs, short })

@@ -143,7 +143,12 @@ fn of_run(folder: &Path, args: &Args) -> Result<Outcome> {
     // Tables of the best weights are not replaced by those of others.
     let (side, which) =
         (if split == Split::Test { "test" } else { "valid" }, if args.weights == Which::Best { "" } else { "-last" });
-    let written = scored.write(out, &format!("{side}{which}"), &dataset)?;
+    // Nor are those of the run's songs by another dataset's.
+    let whose = match dataset.fingerprint() == config.fingerprint || args.out.is_some() {
+        true => String::new(),
+        false => format!("-of-{}", &dataset.fingerprint()[..8]),
+    };
+    let written = scored.write(out, &format!("{side}{which}{whose}"), &dataset)?;
     print::note(format_args!("probabilities: {} and {}, by {name}", written[0].display(), written[1].display()));
     let measured = Measured::new(&Table::new(&scored.scores, &scored.truth, config.network.tags)?);
     let popularity = songs::popularity(&dataset);

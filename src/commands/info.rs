@@ -25,6 +25,9 @@ pub struct Args {
     /// Also count pairs of a song with itself (a playlist may hold a song twice)
     #[arg(long)]
     pub same_song: bool,
+    /// A line a song instead: its name, its side, how many tags it has, and whether it has audio
+    #[arg(long, conflicts_with = "json")]
+    pub songs: bool,
     /// One JSON object instead of tables
     #[arg(long)]
     pub json: bool,
@@ -88,6 +91,21 @@ struct Info<'a> {
 
 pub fn run(args: Args) -> Result<Outcome> {
     let dataset = super::dataset(&args.dataset)?;
+    if args.songs {
+        for song in 0..dataset.songs() {
+            let audio = if dataset.samples(song) > 0 { "audio" } else { "no audio" };
+            let side = match dataset.split(song) {
+                Split::None => "none",
+                Split::Train => "train",
+                Split::Valid => "valid",
+                Split::Test => "test",
+            };
+            let tags: u32 = dataset.tag_bits(song).iter().map(|bits| bits.count_ones()).sum();
+            let name = dataset.name(song);
+            print::line(format_args!("{name}\t{side}\t{tags}\t{audio}"))?;
+        }
+        return Ok(Outcome::Done);
+    }
     let info = gather(&dataset, &args);
     match args.json {
         true => print::json(&info)?,

@@ -10,7 +10,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::recovery::{Pairs, Recovery, Reference, recovery};
 use crate::format::table::{Align, Table};
-use crate::playlists::{Options, RandomLenders, Reading};
+use crate::playlists::{Mode, Options, RandomLenders, Reading};
 
 /// Count the missing tags that propagation would recover and the wrong ones it would add, by search range
 ///
@@ -74,6 +74,9 @@ pub fn run(args: Args) -> Result<Outcome> {
         print::note("the dataset's own tags count as all that is true");
     }
     let lent = args.propagation.options(&dataset)?;
+    if lent.mode == Mode::None {
+        return Err(Error::usage("--mode", "none lends nothing").help("Take another one."));
+    }
     if lent.random_lenders != RandomLenders::None {
         return Err(
             Error::usage("--random-lenders", "is what the column `at random` has, beside the walk's own").help("Leave it out.")

@@ -165,8 +165,15 @@ impl Dataset {
                 let what = format!("{name:?} may be {:?} or {:?}", self.name(one), self.name(other));
                 Err(Error::input(&self.folder, what).help("Give the song's whole name."))
             }
-            (None, _) => Err(Error::input(&self.folder, format!("no song {name:?}"))
-                .help("A song's name is its file's path under the folder of audio, as in the tags file.")),
+            (None, _) => {
+                let alike = (0..self.songs())
+                    .map(|song| self.name(song))
+                    .find(|other| other.eq_ignore_ascii_case(name) || stem(other).eq_ignore_ascii_case(stem(name)));
+                let there = alike.map_or(String::new(), |other| format!("There is {other:?}. "));
+                Err(Error::input(&self.folder, format!("no song {name:?}")).help(format!(
+                    "{there}A song's name is its file's path under the folder of audio; `tagwalk info DATASET --songs` lists all."
+                )))
+            }
         }
     }
 

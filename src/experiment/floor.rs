@@ -72,7 +72,8 @@ impl Floor {
         }
         let (songs, inputs) = rows(statistics, |song| labels.trains(song));
         if songs.is_empty() {
-            return Err(Error::input(dataset.folder(), "no song is trained on").help("`tagwalk info` shows the splits."));
+            return Err(Error::input(dataset.folder(), "no song is trained on")
+                .help("`tagwalk info` shows the splits; --remove may leave no song with tags."));
         }
         let (targets, weights) = targets(labels, &songs, lambda);
         let models = linear::fit_all(&inputs, WIDTH, &targets, &weights, dataset.vocabulary().len(), how);

@@ -98,7 +98,7 @@ pub fn recovery(dataset: &Dataset, truth: &Reference, options: &Options, seed: u
     let labels = Labels::new(dataset, &options, seed)?;
     let songs: Vec<usize> = (0..dataset.songs()).filter(|&song| labels.trains(song)).collect();
     if songs.is_empty() {
-        let help = "`tagwalk info` shows the splits; songs without audio are not trained on.";
+        let help = "`tagwalk info` shows the splits; songs without audio are not trained on, nor those of which --remove leaves no tag unless --untagged says otherwise.";
         return Err(Error::input(dataset.folder(), "no song is trained on").help(help));
     }
     let tags = dataset.vocabulary().len();

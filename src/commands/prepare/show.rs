@@ -6,7 +6,7 @@ use crate::commands::progress::Progress as Line;
 use crate::commands::{print, train};
 use crate::error::Result;
 use crate::format::table::{Align, Table, visible};
-use crate::import::prepare::{Event, Options, PartReport, Report, SplitFrom};
+use crate::import::prepare::{Event, NOT_FOUND, Options, PartReport, Report, SplitFrom};
 
 /// What was made, or would be.
 pub fn people(report: &Report, options: &Options, dry_run: bool) -> Result<()> {
@@ -17,6 +17,9 @@ pub fn people(report: &Report, options: &Options, dry_run: bool) -> Result<()> {
     ))?;
     print::line(format!("{} tags, {} playlists, {} groups", r.tags, r.playlists, r.groups))?;
     print::line(format!("split: train {}, valid {}, test {}", r.train, r.valid, r.test))?;
+    if r.on_no_side > 0 {
+        print::line(format!("{} songs with audio are on no side of the split: they only lend their tags", r.on_no_side))?;
+    }
     if r.groups_on_two_sides > 0 {
         print::line(format!(
             "{} groups have songs on two sides of the split (--group-split keeps them whole)",
@@ -40,7 +43,11 @@ pub fn people(report: &Report, options: &Options, dry_run: bool) -> Result<()> {
         print::note(visible(&format!("{}: {}", note.file, note.why)));
     }
     if r.not_found > 0 {
-        print::line(format!("{} names in tables and playlists have no audio or were not found (not-found.tsv)", r.not_found))?;
+        let list = if dry_run { "the first ones below; not-found.tsv has all" } else { NOT_FOUND };
+        print::line(format!("{} names in tables and playlists have no audio or were not found ({list})", r.not_found))?;
+        for name in r.not_found_some.iter().filter(|_| dry_run) {
+            print::line(visible(&format!("  {name}")))?;
+        }
     }
     if r.matched_by_name > 0 {
         let n = r.matched_by_name;

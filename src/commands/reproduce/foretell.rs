@@ -8,6 +8,7 @@ use crate::commands::train::duration;
 use crate::dataset::{Dataset, Split};
 use crate::error::Result;
 use crate::experiment::grid::crew::{self, Crew};
+use crate::experiment::grid::spec::SplitBy;
 use crate::experiment::grid::work::Shop;
 use crate::experiment::grid::{Job, Spec};
 
@@ -33,6 +34,10 @@ pub fn kinds(pending: &[(usize, Job)]) -> Result<Vec<Kind<'_>>> {
     Ok(all)
 }
 
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// See the module's page.
 pub fn foretell(spec: &Spec, jobs: &[Job], pending: usize, kinds: &[Kind], crew: Crew, shop: &Shop) -> Result<()> {
     let dataset = Dataset::open(shop.dataset)?;
@@ -53,21 +58,27 @@ pub fn foretell(spec: &Spec, jobs: &[Job], pending: usize, kinds: &[Kind], crew:
         [top] => format!("{} tags", top.unwrap_or(spec.vocabulary)),
         _ => format!("{} vocabularies", spec.tops.len()),
     };
+    let sides = match spec.split {
+        SplitBy::Prepared => "the dataset's own sides",
+        SplitBy::Songs => "sides of songs drawn by each seed (--split-by prepared takes the dataset's own)",
+        SplitBy::Groups => "sides of whole groups drawn by each seed (--split-by prepared takes the dataset's own)",
+    };
     print::note(format_args!(
-        "{} runs ({} arms, {} seeds, {vocabularies}), {pending} of them to do: {} steps of {} clips each, network {}",
-        jobs.len(),
-        spec.arms.len(),
-        spec.seeds.end - spec.seeds.start,
+        "{} ({}, {}, {}, {}, {vocabularies}), {pending} of them to do; {sides}; {} steps of {} clips each, network {}",
+        count(jobs.len(), "run"),
+        count(spec.arms.len(), "arm"),
+        count((spec.seeds.end - spec.seeds.start) as usize, "seed"),
+        count(spec.ranges.len(), "range"),
+        count(spec.rates.len(), "rate"),
         spec.steps,
         spec.batch,
         spec.network
     ));
     let each = kinds.iter().map(|kind| kind.memory).max().unwrap_or(0);
     print::note(format_args!(
-        "{} at once with {} thread{} each; {}: about {time} in all, {} MiB of memory",
+        "{} at once with {} each; {}: about {time} in all, {} MiB of memory",
         crew.at_once,
-        crew.threads,
-        if crew.threads == 1 { "" } else { "s" },
+        count(crew.threads, "thread"),
         steps.join("; "),
         (each * crew.at_once) >> 20
     ));

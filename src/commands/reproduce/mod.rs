@@ -20,6 +20,7 @@ use crate::experiment::grid::store::Found;
 use crate::experiment::grid::work::{Ended, Shop, work};
 use crate::experiment::grid::{Job, Sizes, Spec, Store, job};
 use crate::experiment::report::results::Measure;
+use crate::playlists::Mode;
 use crate::run::interrupt;
 use show::Show;
 use source::Source;
@@ -186,6 +187,11 @@ pub fn run(args: Args) -> Result<Outcome> {
     for arm in spec.arms.iter().filter(|arm| jobs.iter().all(|job| job.arm != arm.name)) {
         print::note(format_args!("{}: the same runs as another arm's, which stands for both", arm.name));
     }
+    let lists = source.dataset.playlists();
+    let borrows = |arm: &Arm| arm.propagation.mode != Mode::None && arm.propagation.contexts.is_empty();
+    if spec.arms.iter().any(borrows) && (0..lists.len()).all(|list| lists.row(list).len() < 2) {
+        print::note("no playlist has two songs of the dataset: no tag can be borrowed; `tagwalk info` shows what it has");
+    }
     let store = if args.dry_run { Store::at(&args.out) } else { Store::create(&args.out)? };
     if args.collect {
         return report::write(&args, &source, &spec, &jobs, &store).map(|()| Outcome::Done);
@@ -235,6 +241,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     let sum = crew::run(&shop, &pending, crew, &|news| show.tell(news));
     show.end();
     let sum = sum?;
+    if !sum.elsewhere.is_empty() && jobs.iter().all(|job| !matches!(store.find(&job.hash()), Found::Finished(_))) {
+        print::note("all runs are being done by other processes; once some are finished, --collect makes the report");
+        return Ok(Outcome::SomeFailed);
+    }
     report::write(&args, &source, &spec, &jobs, &store)?;
     if !sum.elsewhere.is_empty() {
         print::note(format_args!(

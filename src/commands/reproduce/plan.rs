@@ -81,6 +81,15 @@ pub fn spec(args: &Args, source: &Source, sizes: &Sizes) -> Result<Spec> {
         (true, true) => vec![0.5, 1.0, 2.0],
         (true, false) => vec![1.0, 2.0],
     };
+    if let Some(wrong) = rates.iter().find(|rate| !(**rate > 0.0 && rate.is_finite())) {
+        return Err(Error::usage("--rates", format!("{wrong} is not a number greater than 0")));
+    }
+    if let [one] = rates[..]
+        && one != 1.0
+    {
+        return Err(Error::usage("--rates", format!("{one} alone leaves nothing to choose among"))
+            .help("--rate is what all arms are trained at; --rates 1 alone chooses none."));
+    }
     let network = args.network.clone().unwrap_or(if args.full { family::RELEASED } else { QUICK_NETWORK }.into());
     let mut ranges = if !args.ranges.is_empty() {
         args.ranges.clone()

@@ -23,8 +23,9 @@ pub fn write(args: &Args, source: &Source, spec: &Spec, jobs: &[Job], store: &St
         Options { min_positives: args.min_positives, choose_by: args.choose_by, level: LEVEL, replicates: args.bootstrap };
     let results = Results::new(spec, jobs, store, source.dataset.folder(), &options, &|what| print::note(what))?;
     if results.runs.is_empty() {
+        let others = if store.collected().0.is_empty() { "" } else { "The rows there are of other flags. " };
         return Err(Error::input(&args.out, "holds no finished run of this grid: there is nothing to report")
-            .help("The rows there are of other flags; the same command without --collect does this grid's runs."));
+            .help(format!("{others}The same command without --collect does this grid's runs.")));
     }
     let about = about(args, source, spec, &results)?;
     let page = report::write(&results, spec, &source.dataset, store, &about)?;

@@ -198,7 +198,7 @@ impl<'a> Comparing<'a> {
             let gains = match &pairs {
                 Some(pairs) => {
                     let boot = paired::Options { replicates: self.options.replicates, seed: 0 };
-                    paired::gains(pairs, unit, &boot)?.map(|gain| gain.map(Ends::from).filter(|ends| ends.low < ends.high))
+                    paired::gains(pairs, unit, &boot)?.map(|gain| gain.map(Ends::from).filter(|ends| ends.high - ends.low > 1e-9))
                 }
                 None => each(|m| self.kept.get(&id(name, m)).map(IntervalRow::ends)),
             };

@@ -309,7 +309,7 @@ impl Results {
             let tags = frequent(finished, options.min_positives);
             mean(tags.iter().map(|&t| Some(finished.tags[t].prevalence)))
         }));
-        let of = |annotation_map| Figures { annotation_map, retrieval_map: prevalence, roc_auc: Some(0.5) };
+        let of = |annotation_map| Figures { annotation_map, retrieval_map: prevalence, roc_auc: prevalence.map(|_| 0.5) };
         (
             of(mean(rows.iter().map(|finished| finished.row.equal_annotation_map))),
             of(mean(rows.iter().map(|finished| finished.row.popularity_annotation_map))),

@@ -18,6 +18,8 @@ use crate::import::text::one_line;
 pub const NOT_FOUND: &str = "not-found.tsv";
 pub const BY_NAME: &str = "matched-by-name.tsv";
 pub const SKIPPED: &str = "skipped.tsv";
+/// Names that a dry run shows of those.
+const SOME: usize = 10;
 
 /// A file that gave no audio, or no playlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,8 @@ pub struct Report {
     pub train: usize,
     pub valid: usize,
     pub test: usize,
+    /// Songs with audio on none of these sides.
+    pub on_no_side: usize,
     /// Of audio; 0 in a dry run.
     pub seconds: f64,
     /// Songs with samples beyond ±1, and how many samples were cut.
@@ -54,6 +58,9 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Names in tables and playlists that are no song of the dataset.
     pub not_found: usize,
+    /// Some of them, for people.
+    #[serde(skip)]
+    pub not_found_some: Vec<String>,
     /// Names in tables and playlists that found their song by the file name alone: their folders differ.
     pub matched_by_name: usize,
     /// Ids of several songs; the first one in the table is meant.
@@ -92,12 +99,14 @@ impl Report {
             train: on(Split::Train),
             valid: on(Split::Valid),
             test: on(Split::Test),
+            on_no_side: contents.splits.iter().zip(places).filter(|(side, file)| **side == Split::None && file.is_some()).count(),
             seconds: 0.0,
             saturated_songs: 0,
             saturated_samples: 0,
             notes: Vec::new(),
             skipped,
             not_found: gathered.missing.len(),
+            not_found_some: gathered.missing.iter().take(SOME).map(|(one, _)| format!("{}: {}", one.file, one.name)).collect(),
             matched_by_name: gathered.by_name.len(),
             shared_ids: gathered.shared_ids,
             counts: selected.counts.clone(),
