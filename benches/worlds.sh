@@ -9,8 +9,8 @@
 # playlists in which each next song is the nearest in style of 1000 drawn (coherence 1); 80 % of the training songs lose all tags;
 # sides of whole artists, drawn by the seed with removed tags and initial weights; the small network at half its width, STEPS
 # steps of 23 clips (700). Test songs are measured against their true tags. With coherence 0 playlists know nothing of the
-# tags: there borrowing must lose. A seed has 41 runs of the network, of about 12 s each on one core of a Xeon of 2023: ten
-# take 41 minutes on two cores, if nobody else uses them.
+# tags: there borrowing must lose. A seed has 38 runs of the network, of about 12 s each on one core of a Xeon of 2023: ten
+# take 40 minutes on two cores, if nobody else uses them.
 #
 # OUT gets worlds/ and grid/. To draw the report again without training, put runs.csv, tags.csv and intervals.csv into an
 # empty OUT/grid and run the same command: it finds all runs done. Variables: STEPS; COHERENCE and REMOVED, the other values
