@@ -6,12 +6,10 @@
 #
 # Variables: ROUNDS, STEPS, NETWORK, DEVICE (flags, as `--device gpu`), TAGWALK (else it is built).
 set -eu
-root=$(cd "$(dirname "$0")" && pwd)/..
+. "$(dirname "$0")/program.sh"
 out=${1:-$root/target/growth}
 rounds=${ROUNDS:-3} steps=${STEPS:-8} network=${NETWORK:-3^7-9/2} device=${DEVICE:---device cpu}
 
-tagwalk=${TAGWALK:-${CARGO_TARGET_DIR:-$root/target}/release/tagwalk}
-[ -n "${TAGWALK:-}" ] || cargo build --release --manifest-path "$root/Cargo.toml"
 mkdir -p "$out"
 rm -f "$out"/growth-*.jsonl
 

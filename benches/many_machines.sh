@@ -8,15 +8,10 @@
 # OUT gets plain/, parallel/ and slurm/. If OUT/plain has all rows already, they are taken. What is not installed, or answers no
 # `sinfo`, is left out and said so; the script ends with 1 where anything differs. Variables: TAGWALK (else it is built), JOBS (2).
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/program.sh"
 dataset=$1 out=$2
 shift 2
 jobs=${JOBS:-2}
-tagwalk=${TAGWALK:-}
-if [ -z "$tagwalk" ]; then
-    cargo build --release --manifest-path "$root/Cargo.toml"
-    tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
-fi
 mkdir -p "$out/bin"
 ln -sf "$(realpath "$tagwalk")" "$out/bin/tagwalk"
 PATH=$(realpath "$out/bin"):$PATH

@@ -9,17 +9,13 @@
 # avx2, or portable), FLAGS (of `tagwalk train`), TAGWALK (else it is built).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-root=$here/..
+. "$(dirname "$0")/program.sh"
 data=$1
 out=${2:-$root/target/mixed}
 python=${PYTHON:-python3}
 seeds=${SEEDS:-0 1 2 3 4 5 6 7} steps=${STEPS:-696} steps_real=${REAL_STEPS:-200} other=${OTHER:-avx2}
 flags="--schedule fixed --device cpu --quiet ${FLAGS:---mode walk --exclude-self}"
 
-if [ -z "${TAGWALK:-}" ]; then
-    cargo build --release --manifest-path "$root/Cargo.toml"
-    TAGWALK=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
-fi
 mkdir -p "$out"
 
 # judge WHAT FILE SEED...: what was found, on the terminal and in FILE; outside its bounds, the script ends with 1.
@@ -36,8 +32,8 @@ for seed in $seeds; do
         echo "seed $seed, $precision" >&2
         run=$out/$precision-$seed
         rm -rf "$run"
-        "$TAGWALK" train "$data" --out "$run" $flags --network 3^5-81 --rate 0.05 --steps "$steps" --seed "$seed" --precision $precision
-        "$TAGWALK" evaluate "$run" --weights last --device cpu --precision $precision --json >"$run/evaluate.json"
+        "$tagwalk" train "$data" --out "$run" $flags --network 3^5-81 --rate 0.05 --steps "$steps" --seed "$seed" --precision $precision
+        "$tagwalk" evaluate "$run" --weights last --device cpu --precision $precision --json >"$run/evaluate.json"
     done
 done
 judge seeds mixed-seeds.jsonl $seeds
@@ -48,7 +44,7 @@ real() {
     shift
     echo "$steps_real steps of the real network, $name" >&2
     rm -rf "$out/$name-real"
-    "$TAGWALK" train "$data" --out "$out/$name-real" $flags --rate 0.01 --steps "$steps_real" --seed 0 "$@"
+    "$tagwalk" train "$data" --out "$out/$name-real" $flags --rate 0.01 --steps "$steps_real" --seed 0 "$@"
 }
 if [ "$steps_real" -gt 0 ]; then
     real f32 --precision f32

@@ -7,13 +7,8 @@
 # MUSIC has audio/, playlists/, splits_random.tsv and tags_sparse80_random.tsv. OUT gets the dataset,
 # both runs and music.jsonl: an object a stage. Variables: TAGWALK (the program), FLAGS (of `tagwalk train`).
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/program.sh"
 music=$1 out=$2 steps=${3:-400}
-tagwalk=${TAGWALK:-}
-if [ -z "$tagwalk" ]; then
-    cargo build --release --manifest-path "$root/Cargo.toml"
-    tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
-fi
 mkdir -p "$out"
 : >"$out/music.jsonl"
 

@@ -16,13 +16,8 @@
 # a fifth with that and FLAGS="--precision mixed" on cores with AMX. Variables: STEPS, NETWORK, RATE, RATES (multiples of it
 # that are chosen among), RANGES, GRID (the folder), FLAGS (of `tagwalk reproduce`), TAGWALK (the program; else it is built).
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/program.sh"
 music=$1 out=$2 by=$3 seeds=${4:-10} steps=${STEPS:-1740}
-tagwalk=${TAGWALK:-}
-if [ -z "$tagwalk" ]; then
-    cargo build --release --manifest-path "$root/Cargo.toml"
-    tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
-fi
 if [ ! -e "$out/data/manifest.json" ]; then
     mkdir -p "$out"
     "$tagwalk" prepare --out "$out/data" --audio "$music/audio" --tags "$music/tags.tsv" --playlists "$music/playlists" \

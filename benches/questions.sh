@@ -11,13 +11,8 @@
 # runs of the network, of about 12 s each on one core of a Xeon of 2023: five take 17 minutes on two cores. Variables: STEPS
 # (700), FLAGS (of every grid), TAGWALK (the program; else it is built).
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/program.sh"
 out=$1 seeds=${2:-5} steps=${STEPS:-700}
-tagwalk=${TAGWALK:-}
-if [ -z "$tagwalk" ]; then
-    cargo build --release --manifest-path "$root/Cargo.toml"
-    tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
-fi
 
 # world NAME FLAGS...: playlists as coherent as can be, songs that only lend.
 world() {

@@ -16,13 +16,8 @@
 # empty OUT/grid and run the same command: it finds all runs done. Variables: STEPS; COHERENCE and REMOVED, the other values
 # of either; RANGES; FLAGS (of every grid), TAGWALK (the program; else it is built).
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/program.sh"
 out=$1 seeds=${2:-10} steps=${STEPS:-700}
-tagwalk=${TAGWALK:-}
-if [ -z "$tagwalk" ]; then
-    cargo build --release --manifest-path "$root/Cargo.toml"
-    tagwalk=${CARGO_TARGET_DIR:-$root/target}/release/tagwalk
-fi
 
 # grid COHERENCE FLAGS...: the runs of one setting.
 grid() {

@@ -16,21 +16,22 @@ use crate::experiment::grid::{Job, Spec};
 pub struct Kind<'a> {
     /// One of them.
     job: &'a Job,
+    /// Those that are trained; what needs no network is of the grid's.
     runs: usize,
     /// Bytes that one takes.
     pub memory: usize,
 }
 
-/// The kinds of run that there are to do, those that step nothing at the end.
+/// The kinds of run that there are to do.
 pub fn kinds(pending: &[(usize, Job)]) -> Result<Vec<Kind<'_>>> {
     let mut all: Vec<Kind> = Vec::new();
     for (_, job) in pending {
-        match all.iter_mut().find(|kind| kind.job.network == job.network && kind.job.steps() == job.steps()) {
-            Some(kind) => kind.runs += 1,
-            None => all.push(Kind { job, runs: 1, memory: crew::memory(job)? }),
+        let trained = usize::from(job.steps() > 0);
+        match all.iter_mut().find(|kind| kind.job.network == job.network) {
+            Some(kind) => kind.runs += trained,
+            None => all.push(Kind { job, runs: trained, memory: crew::memory(job)? }),
         }
     }
-    all.sort_by_key(|kind| kind.job.steps() == 0);
     Ok(all)
 }
 
@@ -42,14 +43,14 @@ fn count(n: usize, what: &str) -> String {
 pub fn foretell(spec: &Spec, jobs: &[Job], pending: usize, kinds: &[Kind], crew: Crew, shop: &Shop) -> Result<()> {
     let dataset = Dataset::open(shop.dataset)?;
     let (mut seconds, mut steps) = (0.0, Vec::new());
-    for Kind { job, runs, .. } in kinds.iter().filter(|kind| kind.job.steps() > 0) {
+    for Kind { job, runs, .. } in kinds.iter().filter(|kind| kind.runs > 0) {
         print::note(format_args!("timing a step of {}, {} at once", job.network_name(), crew.at_once));
         let step = crew::measure(shop, job, crew, Duration::from_millis(1500))?;
         // A forward pass is about a third of a step's work.
         let length = job.network.clip_length;
         let scored = |side| dataset.heard(side).map(|song| segments(dataset.samples(song), length)).sum::<usize>() as f64;
         let evaluation = (scored(Split::Valid) + scored(Split::Test)) / spec.batch as f64 / 3.0;
-        seconds += *runs as f64 * (job.steps() as f64 + evaluation) * step / crew.at_once as f64;
+        seconds += *runs as f64 * (spec.steps as f64 + evaluation) * step / crew.at_once as f64;
         let named = if kinds.len() > 1 { format!(" of {} tags by {}", job.tags(), job.network_name()) } else { String::new() };
         steps.push(format!("a step{named} takes {:.1} ms ({:.1} GFLOP)", 1000.0 * step, crew::gflop(job)?));
     }

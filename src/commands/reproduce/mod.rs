@@ -11,6 +11,7 @@ mod source;
 use std::path::PathBuf;
 
 use super::flags::{DeviceFlags, SplitBy};
+use super::train::NO_LISTS;
 use super::{Outcome, print};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -90,7 +91,7 @@ pub struct Args {
     /// Arms whose rate is also chosen on validation, at --range [default: walk-exclude-self and walk-sum, means and sums of the same]
     #[arg(long, value_name = "ARM,...", value_delimiter = ',')]
     pub tune: Vec<String>,
-    /// The rates it is chosen among, as multiples of --rate; one alone: none is chosen [default: 1,2; with --full 0.5,1,2]
+    /// The rates it is chosen among, as multiples of --rate; 1 alone: none is chosen [default: 1,2; with --full 0.5,1,2]
     #[arg(long, value_name = "M,...", value_delimiter = ',')]
     pub rates: Vec<f64>,
     /// Search ranges [default: 0,0.2,0.4,0.6,0.8; with --full 0 to 1 by 0.1]
@@ -190,7 +191,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let lists = source.dataset.playlists();
     let borrows = |arm: &Arm| arm.propagation.mode != Mode::None && arm.propagation.contexts.is_empty();
     if spec.arms.iter().any(borrows) && (0..lists.len()).all(|list| lists.row(list).len() < 2) {
-        print::note("no playlist has two songs of the dataset: no tag can be borrowed; `tagwalk info` shows what it has");
+        print::note(NO_LISTS);
     }
     let store = if args.dry_run { Store::at(&args.out) } else { Store::create(&args.out)? };
     if args.collect {
@@ -241,7 +242,8 @@ pub fn run(args: Args) -> Result<Outcome> {
     let sum = crew::run(&shop, &pending, crew, &|news| show.tell(news));
     show.end();
     let sum = sum?;
-    if !sum.elsewhere.is_empty() && jobs.iter().all(|job| !matches!(store.find(&job.hash()), Found::Finished(_))) {
+    let none_before = pending.len() == jobs.len();
+    if !sum.elsewhere.is_empty() && none_before && jobs.iter().all(|job| !matches!(store.find(&job.hash()), Found::Finished(_))) {
         print::note("all runs are being done by other processes; once some are finished, --collect makes the report");
         return Ok(Outcome::SomeFailed);
     }

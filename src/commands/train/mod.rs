@@ -240,10 +240,13 @@ fn introduce(config: &Config, stage: &Stage<'_>, songs: &Songs, parameters: usiz
     ));
 }
 
+/// Where no list has two songs.
+pub const NO_LISTS: &str = "no playlist has two songs of the dataset: no tag can be borrowed; `tagwalk info` shows what it has";
+
 /// What a user should know before waiting.
 fn warn(config: &Config, stage: &Stage<'_>, songs: &Songs) {
     if config.train.propagation.mode != Mode::None && stage.labels().walks().contexts().lists().is_empty() {
-        print::note("no playlist has two songs of the dataset: no tag can be borrowed; `tagwalk info` shows what it has");
+        print::note(NO_LISTS);
     }
     let tagged = stage.songs().iter().filter(|&&song| stage.labels().tags().is_tagged(song as usize)).count();
     if tagged == 0 {
