@@ -349,3 +349,23 @@ fn a_split_of_other_songs_is_refused_with_names_of_both() {
     }
     assert!(!folder.path().join("out").exists());
 }
+
+/// A split that leaves songs out says how many, and a dry run shows names of which it writes no list.
+#[test]
+fn what_a_split_leaves_out_and_what_is_not_found_is_said_before_anything_is_made() {
+    let tags = "song\ttag\nb/four.wav\tjazz\nb/fuor.wav\trock\n";
+    let split = "b/four.wav\ttrain\n";
+    let folder = small(&["b/four.wav", "a/two.wav", "a/three.wav"], &[("tags.tsv", tags), ("split.tsv", split)]);
+    let output = prepare(folder.path(), "out", &["--split", "split.tsv", "--dry-run"]);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(printed.contains("2 songs with audio are on no side of the split"), "{printed}");
+    assert!(printed.contains("b/fuor.wav") && !folder.path().join("out").exists(), "{printed}");
+    let output = prepare(folder.path(), "out", &["--split", "split.tsv"]);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("(not-found.tsv)") && !printed.contains("b/fuor.wav"), "{printed}");
+    assert!(fs::read_to_string(folder.path().join("out/not-found.tsv")).unwrap().contains("b/fuor.wav"));
+    // A song that differs in case alone is named.
+    let error = Dataset::open(&folder.path().join("out")).unwrap().find("B/Four").unwrap_err().to_string();
+    assert!(error.contains("There is \"b/four.wav\"") && error.contains("info DATASET --songs"), "{error}");
+}

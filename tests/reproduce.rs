@@ -197,6 +197,7 @@ fn the_report_has_every_figure_and_its_numbers_are_those_of_the_tables() {
     assert!(page.contains("bass &lt;&amp;&gt;") && !page.contains("bass <&>"));
     assert!(page.contains("Random split") && page.contains("macro PR-AUC") && page.contains("popularity alone"));
     assert!(page.contains("tagwalk reproduce ") && page.contains("--min-positives 2"));
+    assert!(page.contains("4 of the 4 tags count in a seed."));
     // The paper's values beside ours.
     assert!(page.contains("0.296") && page.contains("0.0948"));
     let pictures = fs::read_dir(out.join("figures")).unwrap().count();

@@ -292,3 +292,53 @@ fn runs_of_another_process_are_said_to_be() {
     let _claim = store.claim(&hash).unwrap().expect("nobody has it");
     fails(&all, 1, &["all runs are being done by other processes"]);
 }
+
+/// An arm that is to choose among ranges keeps all of them, whatever other arm is the same at one, and stands before it or not.
+#[test]
+fn a_scanned_arm_keeps_its_ranges() {
+    let (folder, data) = with_dataset(48);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none,walk-r-0,walk"), ("--steps", "2"), ("--ranges", "0,0.4"), ("--seeds", "1")];
+    let (_, said) = succeeds(&changed(&data, &out, &changes, &[]));
+    let ranges: Vec<Option<f64>> = rows(&out).into_values().filter(|row| row.arm == "walk").map(|row| row.range).collect();
+    assert!(ranges.len() == 2 && ranges.contains(&Some(0.0)), "{ranges:?}");
+    assert!(said.contains("walk, r = 0: the same runs as another arm's"), "{said}");
+}
+
+/// Tags that count in some seeds only are listed with the number of those, those that count in none by name.
+#[test]
+fn tags_that_do_not_count_everywhere_are_listed() {
+    let (folder, data) = with_dataset(192);
+    let out = folder.path().join("grid");
+    let changes = [("--arms", "none,walk"), ("--steps", "2"), ("--ranges", "0.4")];
+    succeeds(&changed(&data, &out, &changes, &[]));
+    let tags: Vec<TagRow> = row::read(&fs::read(out.join("tags.csv")).unwrap()).unwrap();
+    let none: BTreeSet<String> = rows(&out).into_values().filter(|row| row.arm == "none").map(|row| row.hash).collect();
+    // By how many test songs have each tag in either seed: one bound that all reach, one that some miss in a seed, one for none.
+    let least = |tag: &str| tags.iter().filter(|t| t.tag == tag && none.contains(&t.hash)).map(|t| t.positives).min().unwrap();
+    let most = |tag: &str| tags.iter().filter(|t| t.tag == tag && none.contains(&t.hash)).map(|t| t.positives).max().unwrap();
+    let names: BTreeSet<&str> = tags.iter().map(|t| t.tag.as_str()).collect();
+    let uneven = names.iter().find(|tag| least(tag) < most(tag)).expect("seeds draw different sides");
+    let bound = most(uneven).to_string();
+    succeeds(&changed(&data, &out, &[&changes[..], &[("--min-positives", &bound)]].concat(), &["--collect"]));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("In some of 2 seeds only: ") && page.contains(&format!("{uneven} (1)")), "{uneven}");
+    for tag in names.iter().filter(|tag| most(tag) < most(uneven)) {
+        assert!(page.split("test songs in every seed: ").nth(1).unwrap().split('<').next().unwrap().contains(tag), "{tag}");
+    }
+}
+
+/// Playlists of one song each lend nothing, and a grid says so before it begins.
+#[test]
+fn playlists_that_lend_nothing_are_said() {
+    let (folder, data) = with_dataset(48);
+    let said = |data: &Path, name: &str| {
+        let changes = [("--arms", "none,walk"), ("--steps", "2"), ("--ranges", "0.4"), ("--seeds", "1")];
+        let out = folder.path().join(name);
+        succeeds(&changed(data, &out, &changes, &[])).1.contains("no playlist has two songs of the dataset")
+    };
+    let lonely = folder.path().join("lonely");
+    let world = ["synth", "--songs", "40", "--lenders", "0", "--seconds", "0.5", "--playlists", "0", "--untagged", "0"];
+    succeeds(&[&world[..], &["--out", text(&lonely)]].concat());
+    assert!(!said(&data, "lists") && said(&lonely, "none"));
+}
